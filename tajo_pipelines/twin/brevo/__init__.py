@@ -1,0 +1,1 @@
+"""The Brevo half of the twin."""
