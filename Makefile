@@ -1,0 +1,58 @@
+# Everything below needs Python 3.11 or newer and make; the rest is installed into .venv, once.
+
+PYTHON  ?= python3
+WORKERS ?= 2
+RESET   ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+CORE := $(VENV)/.core
+DEV  := $(VENV)/.dev
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+young  = $(shell $(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null && echo yes)
+whole  = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo yes)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint
+
+help:
+	@echo "make demo     a shop's customers and orders into Brevo, both played by local twins (RESET=1 starts anew)"
+	@echo "make dev      Dagster's UI over the demo's configuration, with the twins running"
+	@echo "make test     lint, import contracts and tests"
+	@echo "make lint     ruff, mypy and import contracts alone"
+	@echo "make install  only fill .venv"
+
+install: $(CORE)
+
+demo: $(CORE)
+	@$(BIN)/tajo demo $(if $(RESET),--reset)
+
+dev: $(CORE)
+	@tools/dev $(if $(RESET),--reset)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not soak"
+	@echo "Not run: tests marked browser or soak (deselected above); .ci/run runs them."
+
+$(CORE): pyproject.toml requirements.lock | $(BIN)/python
+	@echo "Installing into $(VENV), which takes about a minute."
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(CORE) requirements-dev.lock
+	@echo "Installing the test tools into $(VENV)."
+	@$(PIP) install -r requirements-dev.lock
+	@touch $@
+
+$(BIN)/python:
+	$(if $(young),,$(error Tajo needs Python 3.11 or newer and '$(PYTHON)' is not: name another one with 'make $(MAKECMDGOALS) PYTHON=python3.12'))
+	$(if $(whole),,$(error '$(PYTHON)' cannot make virtual environments: run 'sudo apt-get install python3-venv' and then 'make $(MAKECMDGOALS)' again))
+	@$(PYTHON) -m venv $(VENV)
