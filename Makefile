@@ -3,12 +3,14 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 RESET   ?=
+# Marks that make test leaves out; .ci/run sets it empty and runs all.
+MARKS   ?= not browser and not soak
 
 VENV := .venv
 BIN  := $(VENV)/bin
 CORE := $(VENV)/.core
 DEV  := $(VENV)/.dev
-PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP  := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 young  = $(shell $(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null && echo yes)
 whole  = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo yes)
@@ -38,8 +40,8 @@ lint: $(DEV)
 	$(BIN)/lint-imports --no-logo
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not soak"
-	@echo "Not run: tests marked browser or soak (deselected above); .ci/run runs them."
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
+	$(if $(MARKS),@echo "Left out by make test: tests marked browser or soak. bash .ci/run runs every mark.")
 
 $(CORE): pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing into $(VENV), which takes about a minute."

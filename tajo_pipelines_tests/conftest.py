@@ -1,4 +1,4 @@
-"""What holds for every test: a home of its own, no setting or secret from outside, no name that leads outside."""
+"""What holds for every test: a home of its own, no setting or secret from outside, no way to the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _without_settings() -> None:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
 
 
-# Before any test module is imported, so that nothing read at import time sees the developer's own account either.
+# Before any test module is imported: what is read at import time must not see a developer's account either.
 _without_settings()
 
 
