@@ -119,6 +119,8 @@ class AccountState(Protocol):
         """Add facts. One row per (address, channel, source, state, cause, confirmed): the newest ``at`` stays.
 
         A fact without time never replaces one with a time; ``carried_by_brevo`` stays once set for the same ``at``.
+        A stored fact with evidence ``reading`` yields to one with evidence ``statistics``, even an older one: it was
+        dated by the reading only for want of a better date.
         """
         ...
 
@@ -155,7 +157,7 @@ class AccountState(Protocol):
         """Add or replace entries; an older source time never replaces a newer one."""
         ...
 
-    # imports
+    # bulk work at Brevo
     def save_import(self, pending: PendingImport) -> None:
         """Add or replace a pending import."""
         ...
@@ -173,9 +175,7 @@ class AccountState(Protocol):
         """Keep letters; how many are new (not open before)."""
         ...
 
-    def close_letters(
-        self, connection: str, stream: str, keys: Sequence[str], *, keep: Iterable[Letter] = ()
-    ) -> int:
+    def close_letters(self, connection: str, stream: str, keys: Sequence[str], *, keep: Iterable[Letter] = ()) -> int:
         """Close the open letters of these records, but for those in ``keep``; how many were closed."""
         ...
 

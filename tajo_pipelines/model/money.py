@@ -21,11 +21,12 @@ class Money:
         """Money from a vendor's decimal string, integer or Decimal.
 
         Raises:
-            ValueError: When the amount isn't a finite decimal, is a float, or the currency isn't three capitals.
+            TypeError: When the amount is a float, or nothing that has an amount.
+            ValueError: When the amount isn't a finite decimal, or the currency isn't three capitals.
         """
         if isinstance(amount, bool | float) or not isinstance(amount, str | int | Decimal):
             message = f"money needs a decimal text, not {type(amount).__name__}"
-            raise ValueError(message)
+            raise TypeError(message)
         try:
             value = Decimal(amount)
         except InvalidOperation as error:
