@@ -1,0 +1,201 @@
+"""The contract between a connector and the rest of the house.
+
+A connector is a folder with a ``manifest.yaml`` and a module attribute ``CONNECTOR``. The house calls ``open`` with a
+connection's configuration, gets a `Source`, and reads its streams page by page. A connector never sees Brevo, the
+store or Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from tajo_pipelines.model.customer import Customer
+from tajo_pipelines.model.errors import ConfigError, Notice
+from tajo_pipelines.model.order import Order
+from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.window import Window
+from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
+from tajo_pipelines.sdk.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One configured account of a connector. Its repr shows which secrets there are, never their values.
+
+    Attributes:
+        name: Name of the connection: ``shopify-fr``.
+        connector: Name of the connector: ``shopify``.
+        options: The connector's own keys, those of its manifest's ``config_keys``.
+        secrets: By the names of its manifest's ``secret_names``; a secret that isn't set is missing.
+        base_url: ``scheme://host[:port]`` to call instead of the platform's own host.
+        region: ISO 3166 country of phone numbers without country code.
+        start_date: Nothing older is asked for, where the platform can be asked so.
+        opt_in: ``single`` or ``confirmed``: what counts as a yes.
+    """
+
+    name: str
+    connector: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    base_url: str | None = None
+    region: str | None = None
+    start_date: date | None = None
+    opt_in: str = "single"
+
+    def __repr__(self) -> str:
+        """Everything but the values of secrets."""
+        known = ", ".join(sorted(name for name, value in self.secrets.items() if value))
+        return (
+            f"ConnectionConfig(name={self.name!r}, connector={self.connector!r}, options={dict(self.options)!r}, "
+            f"secrets=<{known}>, base_url={self.base_url!r}, region={self.region!r}, "
+            f"start_date={self.start_date!r}, opt_in={self.opt_in!r})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one reading step brought.
+
+    Attributes:
+        records: In the order of the platform; may be empty.
+        cursor: Reading goes on after this page with it; None where the platform gave none.
+        last: Whether the stream ends here.
+    """
+
+    records: tuple[Record, ...]
+    cursor: str | None
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a harmless look at the platform says.
+
+    Attributes:
+        name: What the merchant calls the shop or account.
+        domain: The platform's own name of it: ``your-store.myshopify.com``.
+        currency: ISO 4217 code of its money.
+        timezone: IANA name.
+        scopes: Permissions that the credentials carry.
+        notices: What works less than it could, for a person to read.
+    """
+
+    name: str
+    domain: str
+    currency: str
+    timezone: str
+    scopes: frozenset[str]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One collection of a connector.
+
+    Attributes:
+        name: ``customers``, ``orders`` ...
+        record: The canonical type that its objects become.
+        overlap: How far a windowed read must reach back, because the platform's index lags behind its writes.
+        incremental: Whether it can be asked for what changed in a window.
+        deletes: Whether deletions are seen.
+        realtime: Whether webhooks tell of changes.
+    """
+
+    name: str
+    record: type[Customer | Order]
+    overlap: timedelta
+    incremental: bool
+    deletes: bool
+    realtime: bool
+
+    @classmethod
+    def declared(cls, manifest: Manifest, name: str, *, record: type[Customer | Order], overlap: timedelta) -> Stream:
+        """The stream as its manifest declares it.
+
+        Raises:
+            ConfigError: When the manifest has no such stream.
+        """
+        spec = manifest.stream(name)
+        return cls(name, record, overlap, spec.incremental, spec.deletes, spec.realtime)
+
+
+class Source(Protocol):
+    """An opened connection to a platform. Not thread-safe; closed by whoever opened it."""
+
+    def check(self) -> SourceInfo:
+        """Look at the account without changing anything and without long retries.
+
+        Raises:
+            AuthError: Wrong credentials, or a permission is missing (code ``missing_scope``).
+            ConfigError: The address leads nowhere.
+            RetryableError: The platform can't be reached now.
+        """
+        ...
+
+    def read(self, stream: str, window: Window | None, cursor: str | None = None) -> Iterator[Page]:
+        """Read what changed in a window, or everything.
+
+        Args:
+            stream: Name of a stream.
+            window: Exactly the records with ``window.start <= updated_at < window.end``; None for all, in an order
+                in which cursors stay valid while the shop goes on selling.
+            cursor: Go on after the page that carried it; only with the same window.
+
+        Yields:
+            Pages until one says ``last``; at least one.
+
+        Raises:
+            AuthError: Credentials or permissions don't suffice.
+            RetryableError: The platform didn't answer within the patience.
+            ContractError: It answered against its documents.
+        """
+        ...
+
+    def canonical(self, record: Record) -> Customer | Order:
+        """The canonical form of one record: no call, no look at anything but the record.
+
+        Raises:
+            RejectedRecord: ``malformed`` where the raw object hasn't the documented shape.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of sockets."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens a connection: checks its configuration, makes no call."""
+
+    def __call__(self, config: ConnectionConfig, clock: Clock = SYSTEM_CLOCK) -> Source:
+        """A source for a configuration.
+
+        Raises:
+            ConfigError: A key or a secret is missing or has the wrong form.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What a connector's folder exports as ``CONNECTOR``."""
+
+    manifest: Manifest
+    streams: tuple[Stream, ...]
+    open: Opener
+
+    def stream(self, name: str) -> Stream:
+        """A stream by its name.
+
+        Raises:
+            ConfigError: When there is none of this name (code ``unknown_stream``).
+        """
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        known = ", ".join(stream.name for stream in self.streams)
+        message = f"{self.manifest.name} has no stream {name!r}; it has {known}"
+        raise ConfigError(message, code="unknown_stream")
