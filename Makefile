@@ -31,7 +31,7 @@ demo: $(CORE)
 	@$(BIN)/tajo demo $(if $(RESET),--reset)
 
 dev: $(CORE)
-	@tools/dev $(if $(RESET),--reset)
+	@VENV=$(VENV) tools/dev $(if $(RESET),--reset)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

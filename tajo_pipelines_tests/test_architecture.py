@@ -139,8 +139,12 @@ def test_only_the_edges_speak_http() -> None:
         if path.relative_to(PACKAGE).parts[0] not in WITHOUT_HTTP:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
             if {name.split(".")[0] for name in names} & {"requests", "httpx", "urllib3", "socket"}:
                 importers.append(f"{shown(path)}:{node.lineno}")
     assert not importers
