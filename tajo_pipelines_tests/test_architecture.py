@@ -30,9 +30,7 @@ REGISTRIES = re.compile(r"pypi[.]org|python[h]osted|registry[.]npmjs|npmjs[.](or
 BESIDE = re.compile(r"[.][.]/shared|/work[/](main|dev|shared)")
 # Only what git would take in: a developer's environments, state and secrets aren't the project's.
 PICTURES = {".png", ".jpg", ".gif", ".parquet"}
-MARKED = re.compile(
-    r"type: ignore\[[a-z0-9\-, ]+\]\s+# \S+|noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+(# |[-—] ?)\S+"
-)
+MARKED = re.compile(r"type: ignore\[[a-z0-9\-, ]+\]\s+# \S+|noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+(# |[-—] ?)\S+")
 # Whoever decides, stores or composes has no business on the network.
 WITHOUT_HTTP = ("model", "mapping", "store", "settings", "sync", "skills", "orchestration")
 
@@ -90,9 +88,7 @@ def test_no_module_outgrows_a_reader() -> None:
 
 
 def test_every_name_says_what_is_inside() -> None:
-    vague = [
-        shown(path) for path in SOURCES if FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
-    ]
+    vague = [shown(path) for path in SOURCES if FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)]
     assert not vague
 
 
