@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,9 +172,13 @@ def test_dagster_pins_move_together() -> None:
     assert locked["dagster-postgres"].split(".")[1:] == ["29", locked["dagster"].split(".")[2]]
 
 
-def test_both_entrances_of_dagster_load_the_same_module() -> None:
+def test_both_entrances_of_dagster_are_one_code_location() -> None:
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text("utf-8"))
-    module = workspace["load_from"][0]["python_module"]["module_name"]
-    project = (ROOT / "pyproject.toml").read_text("utf-8")
-    assert f'module_name = "{module}"' in project
-    assert f'code_location_target_module = "{module}"' in project
+    entrance = workspace["load_from"][0]["python_module"]
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert tools["dagster"] == {
+        "module_name": entrance["module_name"],
+        "code_location_name": entrance["location_name"],
+    }
+    assert tools["dg"]["project"]["code_location_target_module"] == entrance["module_name"]
+    assert tools["dg"]["project"]["code_location_name"] == entrance["location_name"]
