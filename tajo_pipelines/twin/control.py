@@ -112,8 +112,7 @@ td:last-child{text-align:right;font-variant-numeric:tabular-nums}</style></head>
 
 def _table(figures: Mapping[str, int | str]) -> str:
     rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>"
-        for key, value in figures.items()
+        f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>" for key, value in figures.items()
     )
     return f"<table>{rows}</table>"
 

@@ -21,6 +21,7 @@ from tajo_pipelines.twin.state_file import StateFile
 
 DEFAULT_BREVO_KEY = "twin-brevo-key"
 DEFAULT_ORGANIZATION = "5f0d8a6e4c1b2a0011twin01"
+UNKNOWN = "(no such endpoint)"
 
 
 class ChangeError(ValueError):
@@ -105,7 +106,7 @@ class CallLog:
         """Keep a call that was answered or cut."""
         self._calls.append(call)
         counter = self._counts.setdefault(call.target, Counter())
-        counter[f"{call.method} {call.template or call.path}"] += 1
+        counter[f"{call.method} {call.template or UNKNOWN}"] += 1
         if call.status == 429:
             self._too_many[call.target] += 1
 
@@ -120,9 +121,7 @@ class CallLog:
     def since(self, number: int, target: str | None = None) -> list[dict[str, Any]]:
         """Calls after that number, oldest first."""
         return [
-            asdict(call)
-            for call in self._calls
-            if call.number > number and (target is None or call.target == target)
+            asdict(call) for call in self._calls if call.number > number and (target is None or call.target == target)
         ]
 
 

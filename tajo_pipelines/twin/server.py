@@ -92,9 +92,7 @@ class Twin:
         if isinstance(brevo, SeededByShop):
             brevo.seed_unsubscribed(unsubscribed)
 
-    async def run(
-        self, host: str, ports: Mapping[str, int], stop: asyncio.Event, started: Callable[[], None]
-    ) -> None:
+    async def run(self, host: str, ports: Mapping[str, int], stop: asyncio.Event, started: Callable[[], None]) -> None:
         """Serve until ``stop`` is set; ``started`` is called once both ports answer.
 
         Raises:
@@ -232,8 +230,9 @@ class TwinProcess:
         return self.twin.halves["shopify"]
 
     def state(self, part: str | None = None) -> dict[str, Any]:
-        """What ``GET /_twin/state`` answers, taken in the twin's own thread."""
-        return self.call(lambda: self.twin.control.state(part))
+        """What ``GET /_twin/state`` answers, or one half's part of it; taken in the twin's own thread."""
+        document = self.call(lambda: self.twin.control.state(part))
+        return document if part is None else dict(document[part])
 
     def change(self, target: str, op: str, **arguments: Any) -> dict[str, Any]:
         """What ``POST /_twin/change`` does.
@@ -296,9 +295,7 @@ def running_twin(
         reset: Forget what stands in the home.
     """
     options = options or TwinOptions(customers=20, tier="unlimited")
-    process = TwinProcess(
-        Twin(home, options, clock or TwinClock(50.0), halves=halves, reset=reset), ports=ports
-    )
+    process = TwinProcess(Twin(home, options, clock or TwinClock(50.0), halves=halves, reset=reset), ports=ports)
     try:
         yield process
     finally:

@@ -103,9 +103,7 @@ class StateFile:
                 for key, text in space.take_dirty():
                     written += 1
                     if text is None:
-                        self._db.execute(
-                            "DELETE FROM documents WHERE namespace = ? AND key = ?", (space.name, key)
-                        )
+                        self._db.execute("DELETE FROM documents WHERE namespace = ? AND key = ?", (space.name, key))
                         continue
                     self._db.execute(
                         "INSERT INTO documents (namespace, key, doc) VALUES (?, ?, ?)"
