@@ -6,72 +6,34 @@ An own layer on requests: Brevo's SDK repeats events after a 502 and doesn't rea
 from __future__ import annotations
 
 import http.cookiejar
-import ipaddress
 import logging
-import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from tajo_pipelines import __version__
+from tajo_pipelines.brevo.answers import Answer, decode, encode, header_number, header_reset
 from tajo_pipelines.brevo.limits import TIERS, bucket_of
 from tajo_pipelines.brevo.masking import mask_body, mask_path
+from tajo_pipelines.brevo.places import check_base_url
 from tajo_pipelines.brevo.ports import Budget, Call, CallLog
 from tajo_pipelines.brevo.refusals import refusal, vendor_answer, words
 from tajo_pipelines.brevo.waits import Trouble, Waits
-from tajo_pipelines.model.errors import ConfigError, ContractError, RetryableError
+from tajo_pipelines.model.errors import ConfigError, RetryableError
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = (10.0, 90.0)
 _NOT_TAKEN = {425}
 _WORTH_REPEATING = {408, 425}
-_LONGEST_HEADER_RESET = 86_400.0
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
-_Shape = TypeVar("_Shape")
-
-
-def encode(body: object) -> bytes:
-    """A body as it goes out: compact JSON, decimals as exact numbers."""
-    return _encoder.encode(body)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer.
-
-    Attributes:
-        status: HTTP status.
-        body: Decoded JSON; None where there is none.
-        headers: Names in lower case.
-        where: METHOD and template, for errors.
-    """
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-    where: str = ""
-
-    def to(self, shape: type[_Shape]) -> _Shape:
-        """The body as a typed object; fields that it doesn't name are passed over.
-
-        Raises:
-            ContractError: When the body doesn't have the documented shape.
-        """
-        try:
-            return msgspec.convert(self.body, shape)
-        except msgspec.ValidationError as error:
-            raise ContractError(f"Brevo's answer has another shape ({error})", where=self.where) from error
 
 
 @dataclass(slots=True)
@@ -106,32 +68,6 @@ class _Outgoing:
     @property
     def where(self) -> str:
         return f"{self.method} {self.template}"
-
-
-def check_base_url(base_url: str) -> str:
-    """The base URL without its last slash.
-
-    Raises:
-        ConfigError: When it is no http(s) URL, or plain http to another machine.
-    """
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        hint = "like https://api.brevo.com/v3"
-        raise ConfigError("the base URL of Brevo isn't a URL", code="base_url", where="BREVO_BASE_URL", hint=hint)
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        message = f"plain http to {parts.hostname} would show the API key to the network"
-        raise ConfigError(message, code="base_url", where="BREVO_BASE_URL", hint="use https")
-    return base_url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _utc_now() -> datetime:
@@ -303,7 +239,7 @@ class BrevoClient:
             return trouble
         self._answered = True
         self._count(call)
-        decoded, sound = _decode(response.content)
+        decoded, sound = decode(response.content)
         shown = decoded if sound else response.content[:2000].decode(errors="replace")
         self._keep(call, at, began, status=response.status_code, response=shown)
         self._observe(call, response)
@@ -314,7 +250,7 @@ class BrevoClient:
         if status == 429:
             with self._lock:
                 self.usage.too_many[call.bucket] += 1
-            return Trouble("Brevo answers 429", reached=False, limited=True, reset=_reset(response))
+            return Trouble("Brevo answers 429", reached=False, limited=True, reset=header_reset(response.headers))
         if status >= 500 or status in _WORTH_REPEATING:
             said = words(vendor_answer(status, decoded, self.api_key))
             return Trouble(f"Brevo is in trouble ({said})", reached=status not in _NOT_TAKEN)
@@ -343,9 +279,9 @@ class BrevoClient:
             self.usage.used[call.bucket] += 1
 
     def _observe(self, call: _Outgoing, response: requests.Response) -> None:
-        limit = _number(response, "x-sib-ratelimit-limit")
-        remaining = _number(response, "x-sib-ratelimit-remaining")
-        reset = _reset(response)
+        limit = header_number(response.headers, "x-sib-ratelimit-limit")
+        remaining = header_number(response.headers, "x-sib-ratelimit-remaining")
+        reset = header_reset(response.headers)
         if limit is None and remaining is None and reset is None:
             return
         self.budget.observe(
@@ -376,27 +312,3 @@ class BrevoClient:
 def _plain(value: object) -> object:
     """A query value as Brevo writes it: booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _decode(content: bytes) -> tuple[Any, bool]:
-    """The document, and whether it was sound; nothing at all is sound."""
-    if not content.strip():
-        return None, True
-    try:
-        return msgspec.json.decode(content), True
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None, False
-
-
-def _number(response: requests.Response, name: str) -> float | None:
-    try:
-        number = float(response.headers[name])
-    except (KeyError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _reset(response: requests.Response) -> float | None:
-    """Seconds until the allowance is renewed: remaining time, no date (developers.brevo.com/docs/limit-headers)."""
-    reset = _number(response, "x-sib-ratelimit-reset")
-    return reset if reset is not None and 0 <= reset <= _LONGEST_HEADER_RESET else None
