@@ -29,8 +29,9 @@ CONSENT_DOOR = PACKAGE / "brevo" / "consent_door.py"
 # The brackets keep this file from naming what it looks for.
 REGISTRIES = re.compile(r"pypi[.]org|python[h]osted|registry[.]npmjs|npmjs[.](org|com)|deb[.]debian")
 BESIDE = re.compile(r"[.][.]/shared|/work[/](main|dev|shared)")
-# Only what git would take in: a developer's environments, state and secrets aren't the project's.
-PICTURES = {".png", ".jpg", ".gif", ".parquet"}
+# Hidden folders (environments, state, caches), builds and pictures hold no text of the project's own.
+NOT_OURS = {"__pycache__", "build", "dist", "htmlcov"}
+PICTURES = {".png", ".jpg", ".gif", ".parquet", ".pyc"}
 MARKED = re.compile(r"type: ignore\[[a-z0-9\-, ]+\]\s+# \S+|noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+(# |[-—] ?)\S+")
 # Whoever decides, stores or composes has no business on the network.
 WITHOUT_HTTP = ("model", "mapping", "store", "settings", "sync", "skills", "orchestration")
@@ -41,10 +42,14 @@ def shown(path: Path) -> str:
 
 
 def texts() -> list[Path]:
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    paths = [ROOT / name for name in names if name]
-    return [path for path in paths if path.is_file() and path.suffix not in PICTURES]
+    found = []
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        hidden = [part for part in parts if part.startswith(".") and part not in {".ci", ".gitignore"}]
+        if hidden or NOT_OURS & set(parts) or path.suffix in PICTURES or not path.is_file():
+            continue
+        found.append(path)
+    return found
 
 
 def lines_with(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
