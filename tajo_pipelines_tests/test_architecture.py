@@ -32,7 +32,7 @@ BESIDE = re.compile(r"[.][.]/shared|/work[/](main|dev|shared)")
 # Hidden folders (environments, state, caches), builds and pictures hold no text of the project's own.
 NOT_OURS = {"__pycache__", "build", "dist", "htmlcov"}
 PICTURES = {".png", ".jpg", ".gif", ".parquet", ".pyc"}
-MARKED = re.compile(r"type: ignore\[[a-z0-9\-, ]+\]\s+# \S+|noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+(# |[-—] ?)\S+")
+MARKED = re.compile(r"type: ignore\[[a-z0-9\-, ]+\]\s+# \S+|noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+\S+")
 # Whoever decides, stores or composes has no business on the network.
 WITHOUT_HTTP = ("model", "mapping", "store", "settings", "sync", "skills", "orchestration")
 
