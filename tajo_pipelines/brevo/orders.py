@@ -1,0 +1,228 @@
+"""Orders: the document that Brevo gets, and batches of them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import msgspec
+
+from tajo_pipelines.brevo.answers import encode
+from tajo_pipelines.brevo.client import BrevoClient
+from tajo_pipelines.brevo.refusals import BrevoRefusal
+from tajo_pipelines.model.errors import ConfigError, RejectedRecord
+from tajo_pipelines.model.letter import VendorAnswer
+from tajo_pipelines.model.order import Address, Order, OrderLine
+from tajo_pipelines.model.window import utc
+
+MAX_ORDERS = 1000
+"""Most orders in a batch (developers.brevo.com/docs/import-your-orders)."""
+
+MAX_BYTES = 4_500_000
+"""Size of a batch, below the documented 5 MB."""
+
+_DIGITS = {"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0}
+_DIGITS |= {"UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0}
+_DIGITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
+_TOO_LARGE = 413
+_ALL_BAD = 8
+_ENVELOPE = 100
+
+
+@dataclass(slots=True)
+class SentOrders:
+    """What became of a call to `send_orders`.
+
+    Attributes:
+        batches: Brevo's batch ids.
+        accepted: Ids of the orders in them.
+        refused: Orders that Brevo refuses, with its words.
+    """
+
+    batches: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    refused: list[tuple[str, VendorAnswer]] = field(default_factory=list)
+
+
+class _Taken(msgspec.Struct, rename="camel"):
+    batch_id: int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """Turns amounts of the shop's currency into the account's."""
+
+    rate: Decimal | None
+    unit: Decimal
+
+    def __call__(self, amount: Decimal) -> Decimal:
+        """The amount in the account's currency, rounded half to even; unchanged within one currency."""
+        if self.rate is None:
+            return amount
+        return (amount * self.rate).quantize(self.unit, rounding=ROUND_HALF_EVEN)
+
+
+def order_document(
+    order: Order, *, email: str | None, phone: str | None, rate: Decimal | None, currency: str
+) -> dict[str, Any]:
+    """The order as POST /orders/status and its batch take it.
+
+    ``amount`` and prices are in the account's currency; ``metaInfo`` keeps what the shop said in the shop's. Amounts
+    are Decimal and go out as exact JSON numbers. A line without product is named ``line:<sku or title>``, so that the
+    same line has the same id every time; lines of no units are left out.
+
+    Args:
+        order: The order.
+        email: Normal address of its contact.
+        phone: Its number in E.164; used where there is no address.
+        rate: What one unit of the shop's currency is worth in the account's; unused within one currency.
+        currency: The account's display currency.
+
+    Raises:
+        RejectedRecord: ``no_identifier`` without address and number.
+        ConfigError: When the currencies differ and there is no rate.
+    """
+    if not email and not phone:
+        raise RejectedRecord("no_identifier", "the order has neither e-mail address nor phone number")
+    exchange = _exchange(order.currency, currency, rate)
+    document: dict[str, Any] = {
+        "id": order.id,
+        "createdAt": _milliseconds(order.created_at),
+        "updatedAt": _milliseconds(order.updated_at),
+        "status": order.status,
+        "amount": exchange(order.net),
+        "storeId": order.store,
+        "identifiers": {"email_id": email} if email else {"phone_id": phone},
+        "coupons": list(order.coupons),
+        "billing": _billing(order.billing, order.payment_method),
+        "products": [_product(line, exchange) for line in order.lines if line.quantity > 0],
+        "metaInfo": _meta(order, exchange),
+    }
+    return {name: value for name, value in document.items() if name == "products" or value not in (None, [], {})}
+
+
+def _exchange(shop: str, account: str, rate: Decimal | None) -> _Exchange:
+    if shop == account:
+        return _Exchange(None, Decimal(1))
+    if rate is None:
+        message = f"the shop sells in {shop}, the Brevo account shows {account}"
+        hint = f"give the rate: brevo.rates.{shop}"
+        raise ConfigError(message, code="no_rate", where="brevo.rates", hint=hint)
+    return _Exchange(rate, Decimal(1).scaleb(-_DIGITS.get(account, 2)))
+
+
+def _billing(address: Address | None, payment_method: str | None) -> dict[str, str]:
+    if address is None:
+        return {"paymentMethod": payment_method} if payment_method else {}
+    street = ", ".join(part for part in (address.address1, address.address2) if part)
+    fields = {
+        "address": street,
+        "city": address.city,
+        "countryCode": address.country_code,
+        "country": address.country,
+        "postCode": address.zip,
+        "region": address.province,
+        "phone": address.phone,
+        "paymentMethod": payment_method,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _product(line: OrderLine, exchange: _Exchange) -> dict[str, Any]:
+    product: dict[str, Any] = {
+        "productId": line.product_id or f"line:{line.sku or _slug(line.title)}",
+        "quantity": line.quantity,
+        "price": exchange(line.unit_price),
+    }
+    if line.variant_id:
+        product["variantId"] = line.variant_id
+    return product
+
+
+def _slug(title: str) -> str:
+    """A title as an id: lower case, words joined by hyphens, letters of every script kept."""
+    plain = unicodedata.normalize("NFKC", title).casefold()
+    return re.sub(r"[\W_]+", "-", plain).strip("-")[:80] or "untitled"
+
+
+def _meta(order: Order, exchange: _Exchange) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "gross": order.gross,
+        "refunded": order.refunded,
+        "tax": order.tax,
+        "shipping": order.shipping,
+        "discount": order.discount,
+        "currency": order.currency,
+        "presentment_amount": order.presentment_gross,
+        "presentment_currency": order.presentment_currency,
+        "name": order.name,
+        "fulfillment_status": order.fulfillment_status,
+        "rate": exchange.rate,
+        "test": True if order.test else None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _milliseconds(moment: datetime) -> str:
+    return utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def group_orders(documents: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Documents in groups that a batch may hold, in their order."""
+    group: list[Mapping[str, Any]] = []
+    size = _ENVELOPE
+    for document in documents:
+        length = len(encode(document)) + 1
+        if group and (len(group) >= MAX_ORDERS or size + length > MAX_BYTES):
+            yield group
+            group, size = [], _ENVELOPE
+        group.append(document)
+        size += length
+    if group:
+        yield group
+
+
+def send_orders(client: BrevoClient, documents: Sequence[Mapping[str, Any]], *, historical: bool) -> SentOrders:
+    """Send orders by batches. An order is known by its id, so a batch is repeated when in doubt.
+
+    Args:
+        client: The client.
+        documents: From `order_document`, oldest first.
+        historical: True: no automation starts. False: they start as usual.
+
+    Raises:
+        BrevoRefusal: When Brevo takes no order of a batch at all.
+    """
+    sent = SentOrders()
+    for group in group_orders(documents):
+        told = SentOrders()
+        _send_group(client, group, historical, told)
+        sent.batches += told.batches
+        sent.accepted += told.accepted
+        sent.refused += told.refused
+    return sent
+
+
+def _send_group(client: BrevoClient, group: Sequence[Mapping[str, Any]], historical: bool, told: SentOrders) -> None:
+    """One batch; one that is refused is halved until the order at fault stands alone."""
+    body = {"orders": group, "historical": historical}
+    try:
+        answer = client.request("POST", "/orders/status/batch", body=body)
+    except BrevoRefusal as error:
+        # Where nothing at all is taken, no single order is at fault, and batches are 100 an hour.
+        if error.status not in {400, 422, _TOO_LARGE} or (not told.accepted and len(told.refused) >= _ALL_BAD):
+            raise
+        if len(group) == 1:
+            told.refused.append((str(group[0]["id"]), error.vendor))
+            return
+        middle = len(group) // 2
+        _send_group(client, group[:middle], historical, told)
+        _send_group(client, group[middle:], historical, told)
+        return
+    told.batches.append(str(answer.to(_Taken).batch_id))
+    told.accepted += [str(document["id"]) for document in group]
