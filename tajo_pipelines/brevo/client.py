@@ -26,9 +26,11 @@ from tajo_pipelines.brevo.limits import TIERS, bucket_of
 from tajo_pipelines.brevo.masking import mask_body, mask_path
 from tajo_pipelines.brevo.places import check_base_url
 from tajo_pipelines.brevo.ports import Budget, Call, CallLog
-from tajo_pipelines.brevo.refusals import refusal, vendor_answer, words
+from tajo_pipelines.brevo.refusals import BrevoRefusal, refusal, vendor_answer, words
 from tajo_pipelines.brevo.waits import Trouble, Waits
 from tajo_pipelines.model.errors import ConfigError, RetryableError
+
+__all__ = ["Answer", "BrevoClient", "BrevoRefusal", "Usage"]
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = (10.0, 90.0)

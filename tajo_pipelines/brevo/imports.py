@@ -1,4 +1,4 @@
-"""Imports of contacts: handed over in pieces, awaited, and their reports read. Who goes with whom isn't decided here."""
+"""Imports of contacts: handed over in pieces, awaited, their reports read. Who goes with whom is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class ImportResult:
     Attributes:
         status: ``completed``, ``failed`` or ``cancelled``.
         invalid_emails: Addresses that Brevo doesn't take.
-        duplicates: By kind (``phone_id``, ``email_id``, ``ext_id``, ``contact_id`` ...), the addresses of rows that
-            were refused because an identifier belongs to another contact; where a report has no addresses, its
-            first column.
+        duplicates: By kind (``phone``, ``email``, ``ext``, ``contact``, ``whatsapp``, ``landline_number``), the
+            addresses of rows that were refused because an identifier belongs to another contact; where a report has
+            no addresses, its first column.
         error: Brevo's words where the process failed.
     """
 
@@ -210,5 +210,5 @@ def read_result(process: _Process, reports: ReportFetcher) -> ImportResult:
         if name == "invalid_emails":
             result.invalid_emails = found
         elif name.startswith("duplicate_"):
-            result.duplicates[name.removeprefix("duplicate_")] = found
+            result.duplicates[name.removeprefix("duplicate_").removesuffix("_id")] = found
     return result
