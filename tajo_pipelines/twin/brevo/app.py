@@ -49,13 +49,9 @@ class Brevo:
     def __init__(self, parts: TwinParts) -> None:
         """Load the accounts, and start those that are empty as the options say."""
         self._parts = parts
-        options = parts.options
         self.accounts: dict[str, Account] = {}
-        for organization in options.brevo_keys.values():
-            if organization not in self.accounts:
-                self.accounts[organization] = Account(organization, parts.file, parts.clock, options.tier)
-        for entry in self.accounts.values():
-            self._start(entry)
+        for key, organization in list(parts.options.brevo_keys.items()):
+            self.open_account(key, organization)
 
     @property
     def app(self) -> ASGIApp:
@@ -66,6 +62,20 @@ class Brevo:
     def state(self) -> Account:
         """The account of the first key."""
         return next(iter(self.accounts.values()))
+
+    def open_account(self, key: str, organization: str) -> Account:
+        """Accept an api key for an organisation, whose account starts empty where it is new.
+
+        The lists of the options are made in the first account alone.
+        """
+        options = self._parts.options
+        options.brevo_keys[key] = organization
+        if organization not in self.accounts:
+            entry = Account(organization, self._parts.file, self._parts.clock, options.tier)
+            if not entry.number("started"):
+                self._start(entry, options.brevo_lists if not self.accounts else [])
+            self.accounts[organization] = entry
+        return self.accounts[organization]
 
     def settle(self) -> None:
         """Apply imports and batches that are due."""
@@ -107,14 +117,13 @@ class Brevo:
         organization = arguments.pop("organization", self.state.organization)
         if organization not in self.accounts:
             raise ChangeError("no such organization")
-        return changes.make(self.accounts[organization], op, arguments)
+        contact = changes.make(self.accounts[organization], op, arguments)
+        return {"ok": True, "contact": None if contact is None else _full(contact)}
 
-    def _start(self, entry: Account) -> None:
+    def _start(self, entry: Account, names: Sequence[str]) -> None:
         options = self._parts.options
-        if entry.number("started"):
-            return
         entry.numbers["started"] = 1
-        for name in options.brevo_lists:
+        for name in names:
             lists.make_list(entry, name, 1)
         if options.brevo_ecommerce:
             entry.numbers["ecommerce_ready_at"] = entry.clock.seconds()

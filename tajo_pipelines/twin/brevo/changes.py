@@ -161,7 +161,7 @@ OPS: Mapping[str, Callable[[Account, Arguments], None]] = {
 }
 
 
-def make(account: Account, op: str, arguments: Arguments) -> dict[str, Any]:
+def make(account: Account, op: str, arguments: Arguments) -> Contact | None:
     """Do one change; returns the contact that it left, where there is one.
 
     Raises:
@@ -170,5 +170,4 @@ def make(account: Account, op: str, arguments: Arguments) -> dict[str, Any]:
     if op not in OPS:
         raise ChangeError(f"op is one of {', '.join(OPS)}")
     OPS[op](account, arguments)
-    contact = account.by_email(str(arguments.get("to") or arguments.get("email") or ""))
-    return {"ok": True, "contact": None if contact is None else contact}
+    return account.by_email(str(arguments.get("to") or arguments.get("email") or ""))

@@ -63,6 +63,7 @@ def item(contact: Contact) -> dict[str, Any]:
         "id": contact["id"],
         "emailBlacklisted": contact["emailBlacklisted"],
         "smsBlacklisted": contact["smsBlacklisted"],
+        "whatsappBlacklisted": False,
         "createdAt": shown(contact["createdAt"]),
         "modifiedAt": shown(contact["modifiedAt"]),
         "listIds": sorted(contact["listIds"]),
