@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from tajo_pipelines.model.errors import ConfigError
 
+DEFAULT_BASE_URL = "https://api.brevo.com/v3"
+"""Where Brevo itself lives."""
+
 
 def check_base_url(base_url: str) -> str:
     """The base URL without its last slash.
