@@ -31,6 +31,7 @@ class Control:
                 Route("/_twin/calls", self._calls),
                 Route("/_twin/faults", self._faults, methods=["GET", "POST", "DELETE"]),
                 Route("/_twin/change", self._change, methods=["POST"]),
+                *(route for half in halves.values() for route in getattr(half, "control_routes", ())),
             ]
         )
 

@@ -1,0 +1,344 @@
+"""The Shopify half of the twin: token endpoint and GraphQL endpoint over the seeded shop."""
+
+from __future__ import annotations
+
+import html
+import json
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    execute_sync,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from tajo_pipelines.twin.half import ChangeError, TwinParts
+from tajo_pipelines.twin.shopify.access import Access, GrantError, allows
+from tajo_pipelines.twin.shopify.changes import Changes
+from tajo_pipelines.twin.shopify.cost import MAX_QUERY_COST, Bucket, Price
+from tajo_pipelines.twin.shopify.graph import API_VERSION, ORDERS_OF_DAYS, Asked, load_schema
+from tajo_pipelines.twin.shopify.listing import Listing
+from tajo_pipelines.twin.shopify.seed import stamp
+from tajo_pipelines.twin.shopify.shop import Kind, public, seed_shop
+
+GRAPHQL_PATH = "/admin/api/{version}/graphql.json"
+SUPPORTED = ("2026-01", "2026-04", "2026-07", API_VERSION)
+"""Versions that are served; an older one falls forward to the oldest of them."""
+
+_LIMITS = "https://shopify.dev/api/usage/rate-limits"
+_NO_LOGIN = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+_KEPT_QUERIES = 5000
+_SHOWN_QUERIES = 500
+
+
+def build(parts: TwinParts) -> ShopifyHalf:
+    """The half, over the shop that the twin's home holds or a new one."""
+    return ShopifyHalf(parts)
+
+
+class ShopifyHalf:
+    """One shop; a ``Half`` and a ``Shop`` of the twin.
+
+    Attributes:
+        shop: Its customers and orders.
+        access: Its app's tokens and scopes.
+        bucket: The points that queries are paid from.
+        queries: The last GraphQL requests with what they asked and got.
+    """
+
+    name = "shopify"
+
+    def __init__(self, parts: TwinParts) -> None:
+        """Make or open the shop."""
+        self._clock = parts.clock
+        self.shop = seed_shop(parts.options.customers, seed=parts.options.seed, clock=parts.clock, file=parts.file)
+        self.access = Access(parts.file.documents("shopify.access"), parts.clock)
+        self.bucket = Bucket(parts.clock)
+        self.queries: deque[dict[str, Any]] = deque(maxlen=_KEPT_QUERIES)
+        self._roots: Counter[str] = Counter()
+        self._operations: Counter[str] = Counter()
+        self._throttled = 0
+        self._documents: dict[str, DocumentNode | list[GraphQLError]] = {}
+        self._schema = load_schema()
+        self._listing = Listing(self.shop)
+        self._changes = Changes(self.shop)
+        self._settings: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "set_scopes": self._set_scopes,
+            "revoke_tokens": lambda arguments: {"revoked": self.access.revoke(stored=bool(arguments.get("stored")))},
+            "set_index_lag": self._set_index_lag,
+            "set_rate": self._set_rate,
+            "drain_bucket": self._drain_bucket,
+        }
+        self.app: ASGIApp = Starlette(
+            routes=[
+                Route("/admin/oauth/access_token", self._token, methods=["POST"]),
+                Route(GRAPHQL_PATH, self._graphql, methods=["POST"]),
+            ]
+        )
+        self.control_routes = [
+            Route("/_twin/shop/customers", self._dump("Customer")),
+            Route("/_twin/shop/orders", self._dump("Order")),
+        ]
+
+    def settle(self) -> None:
+        """Nothing becomes due here; restoring points and lagging indexes are reckoned when asked for."""
+
+    def summary(self) -> dict[str, Any]:
+        """Facts, counts of queries by operation and root field, and the last queries."""
+        return {
+            "shop": self.shop.facts().as_json(),
+            "customers": len(self.shop.customers),
+            "orders": len(self.shop.orders),
+            "operations": dict(self._operations),
+            "root_fields": dict(self._roots),
+            "throttled": self._throttled,
+            "throttle_status": self.bucket.status(),
+            "scopes": list(self.access.scopes),
+            "log": list(self.queries)[-_SHOWN_QUERIES:],
+        }
+
+    def totals(self) -> Mapping[str, int | str]:
+        """A few figures for the page."""
+        money = self.shop.facts().as_json()["money"]
+        return {
+            "customers": len(self.shop.customers),
+            "orders": len(self.shop.orders),
+            **{f"orders for Brevo, {currency}": each["sent"]["net"] for currency, each in money.items()},
+            "GraphQL queries": sum(self._operations.values()),
+            "throttled": self._throttled,
+        }
+
+    def change(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Change the shop (``Changes.ops``), or how it answers (scopes, tokens, lag, rate).
+
+        Raises:
+            ChangeError: Unknown op, or arguments that don't fit.
+        """
+        known = {**self._changes.ops, **self._settings}
+        if op not in known:
+            raise ChangeError(f"op is one of {', '.join(known)}; found {op}")
+        try:
+            return known[op](arguments)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ChangeError(f"{op} can't be done with these arguments: {error}") from error
+
+    def brevo_unsubscribed_emails(self) -> list[str]:
+        """Addresses of people whom the shop calls subscribed and who left at Brevo before the start."""
+        return self.shop.brevo_unsubscribed_emails()
+
+    def execute(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one GraphQL request, without looking at its token."""
+        text = str(body.get("query") or "")
+        document = self._document(text)
+        if isinstance(document, list):
+            return {"errors": [error.formatted for error in document]}
+        operation = get_operation_ast(document, body.get("operationName"))
+        if operation is None:
+            return {"errors": [{"message": "No operation named, or none of that name"}]}
+        variables = get_variable_values(self._schema, operation.variable_definitions, dict(body.get("variables") or {}))
+        if isinstance(variables, list):
+            return {"errors": [_variable_error(error) for error in variables]}
+        return self._priced(document, operation, body, variables)
+
+    def _priced(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        body: Mapping[str, Any],
+        variables: dict[str, Any],
+    ) -> dict[str, Any]:
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        price = Price(self._schema, fragments, variables)
+        requested = price.requested(operation)
+        if requested > MAX_QUERY_COST:
+            return {"errors": [_too_dear(requested)]}
+        if not self.bucket.take(requested):
+            self._throttled += 1
+            self._note(operation, [], requested, None)
+            error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _LIMITS}}
+            return {"errors": [error], "extensions": {"cost": self._cost(requested, None)}}
+        asked = self._asked()
+        result = execute_sync(
+            self._schema,
+            document,
+            context_value=asked,
+            variable_values=dict(body.get("variables") or {}),
+            operation_name=body.get("operationName"),
+        )
+        actual = min(requested, price.actual(operation, result.data))
+        self.bucket.give_back(requested - actual)
+        self._note(operation, asked.rows, requested, actual)
+        return self._answer(result, asked, requested, actual)
+
+    def _answer(self, result: ExecutionResult, asked: Asked, requested: int, actual: int) -> dict[str, Any]:
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [error.formatted for error in result.errors]
+        answer["extensions"] = {"cost": self._cost(requested, actual)}
+        if asked.warnings:
+            answer["extensions"]["search"] = asked.warnings
+        return answer
+
+    def _asked(self) -> Asked:
+        scopes = self.access.scopes
+        now = self._clock.now()
+        oldest = None if allows(scopes, "read_all_orders") else stamp(now - timedelta(days=ORDERS_OF_DAYS))
+        return Asked(self.shop, self._listing, scopes, now, oldest)
+
+    def _cost(self, requested: int, actual: int | None) -> dict[str, Any]:
+        return {
+            "requestedQueryCost": requested,
+            "actualQueryCost": actual,
+            "throttleStatus": self.bucket.status(),
+        }
+
+    def _document(self, text: str) -> DocumentNode | list[GraphQLError]:
+        """A parsed and validated document, or what is wrong with it."""
+        known = self._documents.get(text)
+        if known is None:
+            try:
+                document = parse(text)
+            except GraphQLError as error:
+                return [error]
+            known = validate(self._schema, document) or document
+            if len(self._documents) < 256:
+                self._documents[text] = known
+        return known
+
+    def _note(
+        self, operation: OperationDefinitionNode, rows: list[dict[str, Any]], requested: int, actual: int | None
+    ) -> None:
+        name = operation.name.value if operation.name else ""
+        roots = [
+            node.name.value
+            for node in operation.selection_set.selections
+            if hasattr(node, "name") and operation.operation is OperationType.QUERY
+        ]
+        self._operations[name or "anonymous"] += 1
+        self._roots.update(roots)
+        self.queries.append(
+            {
+                "at": self.shop.now(),
+                "operation": name or None,
+                "root": roots,
+                "connections": rows,
+                "requested": requested,
+                "actual": actual,
+                "throttled": actual is None,
+            }
+        )
+
+    async def _graphql(self, request: Request) -> Response:
+        version = _served(request.path_params["version"])
+        call = request.scope["twin.call"]
+        call.template, call.bucket = GRAPHQL_PATH, "graphql"
+        headers = {"X-Request-ID": str(uuid.uuid4()), "X-Shopify-API-Version": version or ""}
+        if version is None:
+            return JSONResponse({"errors": "Not Found"}, 404)
+        if not self.access.knows(request.headers.get("X-Shopify-Access-Token")):
+            return JSONResponse({"errors": _NO_LOGIN}, 401, headers)
+        body = await _body(request)
+        if not isinstance(body.get("query"), str) or not isinstance(body.get("variables") or {}, dict):
+            return JSONResponse({"errors": {"query": "Required parameter missing or invalid"}}, 400, headers)
+        answer = self.execute(body)
+        if answer.get("extensions") and self.queries:
+            last = self.queries[-1]
+            call.detail = last["operation"] or ",".join(last["root"])
+        return JSONResponse(answer, headers=headers)
+
+    async def _token(self, request: Request) -> Response:
+        request.scope["twin.call"].template = "/admin/oauth/access_token"
+        try:
+            return JSONResponse(self.access.grant({**request.query_params, **await _body(request)}))
+        except GrantError as error:
+            if "application/json" in request.headers.get("Accept", ""):
+                return JSONResponse({"error": error.code, "error_description": str(error)}, error.status)
+            title = html.escape(f"{error.status} - Oauth error {error.code}")
+            text = html.escape(f"Oauth error {error.code}: {error}")
+            return HTMLResponse(
+                f"<!DOCTYPE html><html><head><title>{title}</title></head><body><p>{text}</p></body></html>",
+                error.status,
+            )
+
+    def _dump(self, kind: Kind) -> Callable[[Request], Response]:
+        key = "customers" if kind == "Customer" else "orders"
+
+        def dump(_request: Request) -> Response:
+            return JSONResponse({key: list(public(self.shop, kind))})
+
+        return dump
+
+    def _set_scopes(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.access.set_scopes([str(scope) for scope in arguments["scopes"]])
+        return {"scopes": list(self.access.scopes)}
+
+    def _set_index_lag(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.shop.index_lag = float(arguments["seconds"])
+        return {"seconds": self.shop.index_lag}
+
+    def _set_rate(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.bucket = Bucket(self._clock, float(arguments["maximum"]), float(arguments["restore_rate"]))
+        return {"throttle_status": self.bucket.status()}
+
+    def _drain_bucket(self, _arguments: dict[str, Any]) -> dict[str, Any]:
+        self.bucket.drain()
+        return {"throttle_status": self.bucket.status()}
+
+
+def _served(version: str) -> str | None:
+    """The version that answers a request for another one; None where there is none."""
+    if version in SUPPORTED or version == "unstable":
+        return version
+    older = version < SUPPORTED[0] and len(version) == len(API_VERSION) and version[:4].isdigit()
+    return SUPPORTED[0] if older else None
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """JSON, a form, or a bare GraphQL document as a mapping; empty where it is none of them."""
+    kind = request.headers.get("Content-Type", "").split(";")[0].strip()
+    raw = await request.body()
+    if kind == "application/graphql":
+        return {"query": raw.decode("utf-8", "replace")}
+    if kind == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _variable_error(error: GraphQLError) -> dict[str, Any]:
+    formatted = dict(error.formatted)
+    return {**formatted, "extensions": {"code": "INVALID_VARIABLE", "problems": []}}
+
+
+def _too_dear(cost: int) -> dict[str, Any]:
+    return {
+        "message": f"Query cost is {cost}, which exceeds the single query max cost limit ({MAX_QUERY_COST}).\n\n"
+        f"See {_LIMITS} for more information on how the cost of a query is calculated.\n",
+        "extensions": {
+            "code": "MAX_COST_EXCEEDED",
+            "cost": cost,
+            "maxCost": MAX_QUERY_COST,
+            "documentation": _LIMITS,
+        },
+    }

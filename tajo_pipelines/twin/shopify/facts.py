@@ -1,0 +1,191 @@
+"""What a shop holds, counted from its documents: for comparing it with what landed elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from tajo_pipelines.twin.shopify import people, pricing
+
+Document = dict[str, Any]
+CURRENCY = "EUR"
+
+
+class _MadeFrom(Protocol):
+    @property
+    def seed(self) -> int: ...
+    @property
+    def at(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Money:
+    """Orders of one class and their sums in the shop's currency.
+
+    Attributes:
+        gross: Sum of the totals.
+        refunded: Sum of what was paid back.
+        net: Sum of what the orders are worth: total minus refunds, never below 0, cancelled 0.
+    """
+
+    orders: int = 0
+    gross: int = 0
+    refunded: int = 0
+    net: int = 0
+
+    def add(self, order: Document) -> None:
+        """Count one order."""
+        self.orders += 1
+        self.gross += order["totals"]["total"][0]
+        self.refunded += order["totals"]["refunded"][0]
+        self.net += pricing.brevo_amount(order)
+
+    def as_json(self) -> dict[str, Any]:
+        """With decimal strings."""
+        return {
+            "orders": self.orders,
+            "gross": pricing.text(self.gross),
+            "refunded": pricing.text(self.refunded),
+            "net": pricing.text(self.net),
+        }
+
+
+@dataclass(slots=True)
+class ShopFacts:
+    """Counts and sums of a shop.
+
+    Attributes:
+        seed: Its seed.
+        seeded_at: The day it was made on.
+        customers: By identity: ``total``, ``with_email`` and ``with_phone`` (good ones), ``mappable``
+            (either), ``no_identifier`` (neither given), ``invalid_email`` (an e-mail that is none and no
+            good phone), ``invalid_email_with_phone``, ``invalid_phone_with_email``, ``sharing_a_phone``,
+            ``mixed_case_email``, ``updated_last_24h``.
+        email_consent: Customers with a good e-mail by state and level (``SUBSCRIBED/SINGLE_OPT_IN``).
+        email_consent_undated: The same, those without ``marketingUpdatedAt``.
+        sms_consent: Customers with a phone by state.
+        guests: ``orders``, ``emails`` (different ones that no customer has), ``phones``,
+            ``accepting_marketing`` (orders).
+        orders: ``total``, ``test``, ``cancelled``, ``unpaid``, ``refunded`` (wholly), ``partly_refunded``,
+            ``free``, ``over_50_lines``, ``custom_lines``, ``created_last_24h``.
+        statuses: Orders by financial status.
+        presentment: Orders by the currency that the buyer saw.
+        money: In the shop's currency by class: ``sent`` (what belongs to Brevo), ``test``,
+            ``no_identifier`` and ``invalid_identifier``; the four together are all orders. Cancelled ones
+            are in their class with net 0.
+    """
+
+    seed: int
+    seeded_at: str
+    customers: dict[str, int]
+    email_consent: dict[str, int]
+    email_consent_undated: dict[str, int]
+    sms_consent: dict[str, int]
+    guests: dict[str, int]
+    orders: dict[str, int]
+    statuses: dict[str, int]
+    presentment: dict[str, int]
+    money: dict[str, dict[str, Money]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """With money as decimal strings."""
+        return {
+            **asdict(self),
+            "money": {
+                currency: {name: money.as_json() for name, money in classes.items()}
+                for currency, classes in self.money.items()
+            },
+        }
+
+
+def identity(order: Document) -> str:
+    """``sent``, ``test``, ``no_identifier`` or ``invalid_identifier``: the class that an order counts in."""
+    if order["test"]:
+        return "test"
+    if people.valid_email(order["email"]) or people.valid_phone(order["phone"]):
+        return "sent"
+    return "no_identifier" if order["email"] is None and order["phone"] is None else "invalid_identifier"
+
+
+def count(customers: Iterable[Document], orders: Iterable[Document], made_from: _MadeFrom, now: datetime) -> ShopFacts:
+    """Count a shop as it is now."""
+    customers, orders = list(customers), list(orders)
+    since = (now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    good = [customer for customer in customers if customer["emailValid"]]
+    money = {name: Money() for name in ("sent", "test", "no_identifier", "invalid_identifier")}
+    for order in orders:
+        money[identity(order)].add(order)
+    return ShopFacts(
+        seed=made_from.seed,
+        seeded_at=made_from.at,
+        customers=_identities(customers, since),
+        email_consent=_sorted(Counter(_consent(customer) for customer in good)),
+        email_consent_undated=_sorted(Counter(_consent(c) for c in good if c["emailAt"] is None)),
+        sms_consent=_sorted(Counter(c["smsState"] for c in customers if c["phone"] is not None)),
+        guests=_guests(customers, orders),
+        orders=_orders(orders, since),
+        statuses=_sorted(Counter(pricing.financial_status(order) for order in orders)),
+        presentment=_sorted(Counter(order["presentment"] for order in orders)),
+        money={CURRENCY: money},
+    )
+
+
+def _identities(customers: list[Document], since: str) -> dict[str, int]:
+    phones = Counter(customer["phone"] for customer in customers if customer["phone"] is not None)
+    counts: Counter[str] = Counter({"total": len(customers)})
+    for customer in customers:
+        email, phone = customer["email"], customer["phone"]
+        by_email, by_phone = customer["emailValid"], people.valid_phone(phone)
+        counts["with_email"] += by_email
+        counts["with_phone"] += by_phone
+        counts["mappable"] += by_email or by_phone
+        counts["no_identifier"] += email is None and phone is None
+        counts["invalid_email"] += email is not None and not by_email and not by_phone
+        counts["invalid_email_with_phone"] += email is not None and not by_email and by_phone
+        counts["invalid_phone_with_email"] += phone is not None and not by_phone and by_email
+        counts["sharing_a_phone"] += by_phone and phones[phone] > 1
+        counts["mixed_case_email"] += by_email and email != email.lower()
+        counts["updated_last_24h"] += customer["updatedAt"] >= since
+    return dict(counts)
+
+
+def _guests(customers: list[Document], orders: list[Document]) -> dict[str, int]:
+    known = {customer["email"].lower() for customer in customers if customer["email"] is not None}
+    guests = [order for order in orders if order["customer"] is None and identity(order) == "sent"]
+    emails = {order["email"].lower() for order in guests if order["email"] is not None}
+    return {
+        "orders": len(guests),
+        "emails": len(emails - known),
+        "emails_of_customers": len(emails & known),
+        "phones": len({order["phone"] for order in guests if order["email"] is None}),
+        "accepting_marketing": sum(order["acceptsMarketing"] for order in guests),
+    }
+
+
+def _orders(orders: list[Document], since: str) -> dict[str, int]:
+    statuses = Counter(pricing.financial_status(order) for order in orders)
+    return {
+        "total": len(orders),
+        "test": sum(order["test"] for order in orders),
+        "cancelled": sum(order["cancelledAt"] is not None for order in orders),
+        "unpaid": statuses["PENDING"] + statuses["AUTHORIZED"] + statuses["PARTIALLY_PAID"],
+        "refunded": statuses["REFUNDED"],
+        "partly_refunded": statuses["PARTIALLY_REFUNDED"],
+        "free": sum(order["totals"]["total"][0] == 0 for order in orders),
+        "over_50_lines": sum(len(order["items"]) > 50 for order in orders),
+        "custom_lines": sum(item["product"] is None for order in orders for item in order["items"]),
+        "accepting_marketing": sum(order["acceptsMarketing"] for order in orders),
+        "created_last_24h": sum(order["createdAt"] >= since for order in orders),
+        "updated_last_24h": sum(order["updatedAt"] >= since for order in orders),
+    }
+
+
+def _consent(customer: Document) -> str:
+    return f"{customer['emailState']}/{customer['emailLevel']}" if customer["emailLevel"] else customer["emailState"]
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items()))
