@@ -262,17 +262,16 @@ def _to_boolean(value: object, _kind: AttributeType) -> bool:
 
 def _to_date(value: object, _kind: AttributeType) -> str:
     """YYYY-MM-DD: the one form that Brevo reads the same everywhere."""
-    match value:
-        case datetime():
-            return format_time(value)[:10]
-        case date():
-            return value.isoformat()
-        case str() if len(value) == 10:
-            return date.fromisoformat(value).isoformat()
-        case str():
-            return format_time(parse_time(value))[:10]
-        case _:
-            raise ValueError("it takes a date")
+    if isinstance(value, datetime):
+        return format_time(value)[:10]
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value)
+    try:
+        return date.fromisoformat(text).isoformat() if len(text) == 10 else format_time(parse_time(text))[:10]
+    except ValueError:
+        # Said without the value: a birthday is personal.
+        raise ValueError("it takes a date") from None
 
 
 def _to_option(value: object, kind: AttributeType) -> str:
