@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+import phonenumbers
+import pytest
+from email_validator import validate_email
+
+from tajo_pipelines.twin.shopify import facts, people, pricing
+from tajo_pipelines.twin.shopify.shop import Document, Shop, public, seed_shop
+
+NOW = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return seed_shop(1000, seed=1, now=NOW)
+
+
+def test_a_seed_makes_the_same_shop_again(shop: Shop) -> None:
+    again = seed_shop(1000, seed=1, now=NOW)
+    for kind in ("Customer", "Order"):
+        assert list(public(shop, kind)) == list(public(again, kind))
+    assert list(seed_shop(1000, seed=2, now=NOW).orders.values()) != list(shop.orders.values())
+
+
+def test_a_thousand_customers_are_made_in_a_second() -> None:
+    start = time.process_time()
+    seed_shop(1000, seed=3)
+    assert time.process_time() - start < 1.0
+
+
+def test_kinds_of_identity_and_consent_are_as_documented(shop: Shop) -> None:
+    counted = shop.facts()
+    assert counted.customers["total"] == 1000
+    assert counted.customers["mappable"] == 985
+    assert counted.customers["no_identifier"] == 12
+    assert counted.customers["invalid_email"] == 3
+    assert counted.customers["invalid_email_with_phone"] == 2
+    assert counted.customers["invalid_phone_with_email"] == 4
+    assert counted.customers["sharing_a_phone"] == 10
+    assert counted.customers["mixed_case_email"] > 50
+    assert counted.email_consent == {
+        "INVALID": 8,
+        "NOT_SUBSCRIBED": 260,
+        "NOT_SUBSCRIBED/SINGLE_OPT_IN": 25,
+        "PENDING/CONFIRMED_OPT_IN": 30,
+        "SUBSCRIBED/CONFIRMED_OPT_IN": 90,
+        "SUBSCRIBED/SINGLE_OPT_IN": 380,
+        "SUBSCRIBED/UNKNOWN": 20,
+        "UNSUBSCRIBED": 10,
+        "UNSUBSCRIBED/SINGLE_OPT_IN": 100,
+    }
+    assert set(counted.sms_consent) == {"NEVER_SUBSCRIBED", "PENDING", "REDACTED", "SUBSCRIBED", "UNSUBSCRIBED"}
+    assert counted.orders["total"] == 3000
+    assert min(counted.orders.values()) >= 3
+    assert {"EUR", "USD", "CHF"} == set(counted.presentment)
+    assert set(counted.statuses) >= {"PAID", "PENDING", "PARTIALLY_REFUNDED", "REFUNDED", "VOIDED", "PARTIALLY_PAID"}
+
+
+@pytest.mark.parametrize("customers", [0, 1, 3, 20, 100, 101])
+def test_small_shops_work_too(customers: int) -> None:
+    shop = seed_shop(customers, seed=5, now=NOW)
+    assert len(shop.customers) == customers
+    assert len(shop.orders) == 3 * customers
+    if customers >= 100:
+        assert shop.facts().customers["no_identifier"] >= 1
+
+
+def test_good_addresses_and_phones_are_good_for_the_libraries_too(shop: Shop) -> None:
+    for customer in shop.customers.values():
+        if customer["emailValid"]:
+            validate_email(customer["email"], check_deliverability=False)
+        phone = customer["phone"]
+        if phone is not None:
+            assert _dialable(phone) is people.valid_phone(phone), phone
+
+
+def _dialable(phone: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(phone, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def test_nobody_shares_an_email_and_every_order_is_younger_than_its_customer(shop: Shop) -> None:
+    emails = Counter((c["email"] or "").lower() for c in shop.customers.values() if c["emailValid"])
+    assert set(emails.values()) == {1}
+    for order in shop.orders.values():
+        if order["customer"] is not None:
+            customer = shop.customers[order["customer"]]
+            assert customer["createdAt"] <= order["createdAt"]
+            assert customer["updatedAt"] >= order["createdAt"]
+
+
+def test_times_lie_in_order_and_in_the_past(shop: Shop) -> None:
+    now = "2026-11-24T22:00:00Z"
+    for order in shop.orders.values():
+        times = [order["createdAt"], *(refund["at"] for refund in order["refunds"]), order["cancelledAt"] or ""]
+        assert order["updatedAt"] >= max(times)
+        assert order["updatedAt"] <= now
+    for customer in shop.customers.values():
+        assert customer["createdAt"] <= customer["updatedAt"] <= now
+        assert (customer["emailAt"] or "") <= now
+
+
+def test_totals_add_up_in_both_currencies(shop: Shop) -> None:
+    for order in shop.orders.values():
+        for column in (0, 1):
+            _check(order, column)
+
+
+def _check(order: Document, column: int) -> None:
+    totals = {name: pair[column] for name, pair in order["totals"].items()}
+    lines = sum(item["price"][column] * item["quantity"] for item in order["items"])
+    added = 0 if order["taxesIncluded"] else totals["tax"]
+    assert totals["subtotal"] == lines - totals["discounts"]
+    assert totals["total"] == totals["subtotal"] + totals["shipping"] + added
+    assert totals["refunded"] == sum(refund["amount"][column] for refund in order["refunds"])
+    assert 0 <= totals["refunded"] <= order["received"][column] <= totals["total"]
+    assert 0 <= totals["currentTotal"] <= totals["total"]
+    if all(item["removed"] == item["quantity"] for item in order["items"]):
+        assert totals["currentSubtotal"] == 0
+        assert totals["currentTax"] == 0
+
+
+def test_classes_of_money_are_all_orders_and_net_follows_the_rule(shop: Shop) -> None:
+    classes = shop.facts().money["EUR"]
+    assert sum(money.orders for money in classes.values()) == 3000
+    gross = sum(order["totals"]["total"][0] for order in shop.orders.values())
+    assert sum(money.gross for money in classes.values()) == gross
+    sent = [order for order in shop.orders.values() if facts.identity(order) == "sent"]
+    assert all(not order["test"] for order in sent)
+    cancelled = [order for order in sent if order["cancelledAt"] is not None]
+    assert cancelled
+    assert {pricing.brevo_amount(order) for order in cancelled} == {0}
+    kept = [order for order in sent if order["cancelledAt"] is None]
+    net = sum(order["totals"]["total"][0] - order["totals"]["refunded"][0] for order in kept)
+    assert classes["sent"].net == net
+    assert classes["no_identifier"].orders > 0
+    assert classes["invalid_identifier"].orders > 0
+
+
+def test_refunds_without_a_return_leave_the_current_total(shop: Shop) -> None:
+    goodwill = [
+        order
+        for order in shop.orders.values()
+        if order["totals"]["refunded"][0] and not any(refund["items"] for refund in order["refunds"])
+    ]
+    assert len(goodwill) > 20
+    for order in goodwill:
+        assert order["totals"]["currentTotal"] == order["totals"]["total"]
+
+
+def test_those_who_left_at_brevo_are_subscribed_in_the_shop_and_said_so_before(shop: Shop) -> None:
+    emails = shop.brevo_unsubscribed_emails()
+    by_email = {(c["email"] or "").lower(): c for c in shop.customers.values()}
+    assert len(set(emails)) == len(emails) == 50
+    levels = Counter(by_email[email]["emailLevel"] for email in emails)
+    assert levels == {"SINGLE_OPT_IN": 45, "CONFIRMED_OPT_IN": 5}
+    for email in emails:
+        assert by_email[email]["emailState"] == "SUBSCRIBED"
+        assert (by_email[email]["emailAt"] or "") < "2026-11-22T22:00:00Z"
+    assert any(by_email[email]["emailAt"] is None for email in emails)
+    assert seed_shop(40, now=NOW).brevo_unsubscribed_emails(2) != []
