@@ -180,13 +180,15 @@ class FieldReader(Generic[StructT]):
     """
 
     def __init__(self, kind: type[StructT], paths: Mapping[str, str], *, empty: bool = False) -> None:
-        types = {field.name: _plain(field.type) for field in msgspec.structs.fields(kind)}
+        declared = msgspec.structs.fields(kind)
+        types = {field.name: _plain(field.type) for field in declared}
+        emptied = {field.name for field in declared if empty and not field.required and types[field.name] is str}
         for name in paths:
             if types.get(name) not in _CONVERTERS:
                 message = f"{kind.__name__} has no plain field {name!r}"
                 raise ConfigError(message, code="unknown_field")
         self._fields = tuple(
-            (name, compile_path(path), _CONVERTERS[types[name]], "" if empty and types[name] is str else None)
+            (name, compile_path(path), _CONVERTERS[types[name]], "" if name in emptied else None)
             for name, path in paths.items()
         )
 

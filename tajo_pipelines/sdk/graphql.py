@@ -124,8 +124,9 @@ class GraphQLClient:
         return Result(data, cost)
 
     def _post(self, body: Mapping[str, Any]) -> Answer:
+        headers = self.auth.headers()
         try:
-            answer = self.http.post(self.path, headers=self.auth.headers(), json_body=body)
+            answer = self.http.post(self.path, headers=headers, json_body=body)
         except AuthError:
             if not self.auth.renew():
                 raise
