@@ -72,8 +72,8 @@ def order_document(
 ) -> dict[str, Any]:
     """The order as POST /orders/status and its batch take it.
 
-    ``amount`` and prices are in the account's currency; ``metaInfo`` keeps what the shop said in the shop's. Amounts
-    are Decimal and go out as exact JSON numbers. A line without product is named ``line:<sku or title>``, so that the
+    ``amount`` and prices are in the account's currency: Decimal, which goes out as an exact JSON number. ``metaInfo``
+    keeps what the shop said, amounts as texts. A line without product is named ``line:<sku or title>``, so that the
     same line has the same id every time; lines of no units are left out.
 
     Args:
@@ -151,7 +151,8 @@ def _slug(title: str) -> str:
 
 
 def _meta(order: Order, exchange: _Exchange) -> dict[str, Any]:
-    fields: dict[str, Any] = {
+    """What the shop said, in its own currency; amounts as texts, which every version of Brevo's models takes."""
+    fields: dict[str, str | Decimal | bool | None] = {
         "gross": order.gross,
         "refunded": order.refunded,
         "tax": order.tax,
@@ -165,7 +166,11 @@ def _meta(order: Order, exchange: _Exchange) -> dict[str, Any]:
         "rate": exchange.rate,
         "test": True if order.test else None,
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {
+        name: format(value, "f") if isinstance(value, Decimal) else value
+        for name, value in fields.items()
+        if value is not None
+    }
 
 
 def _milliseconds(moment: datetime) -> str:

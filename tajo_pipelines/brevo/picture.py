@@ -86,28 +86,33 @@ class _Page(msgspec.Struct):
 class _Reading:
     """The place of a paged reading.
 
-    Pages are sorted by creation, so new contacts stand behind the last page and shift nothing. A deletion moves later
-    contacts forward: it shows in the count, and the reading steps back as far. Rows that come twice are told apart by
-    the ids of the last pages.
+    Pages are sorted by creation, so new contacts stand behind the last page and shift nothing, but a deletion moves
+    later contacts forward, past the page that is read next, and a creation hides it from the count. So each page
+    begins with the last rows of the one before; one that doesn't is read again from further in front. Rows that come
+    twice are told apart by the ids of the last pages.
     """
 
     offset: int = 0
-    count: int | None = None
+    previous: frozenset[int] = frozenset()
     recent: list[frozenset[int]] = field(default_factory=list)
+    done: bool = False
 
     def take(self, page: _Page) -> list[dict[str, Any]]:
         """The rows of a page that weren't on one of the last pages; moves on."""
-        lost = max((self.count or 0) - page.count, 0)
-        self.count = page.count
         known = frozenset().union(*self.recent)
         rows = [row for row in page.contacts if row.get("id") not in known]
-        self.recent = [*self.recent[-2:], frozenset(row["id"] for row in page.contacts if "id" in row)]
-        self.offset = max(self.offset + len(page.contacts) - lost, 0)
+        ids = frozenset(row["id"] for row in page.contacts if "id" in row)
+        self.recent = [*self.recent[-3:], ids]
+        joined = self.offset == 0 or (bool(page.contacts) and page.contacts[0].get("id") in self.previous)
+        end = self.offset + len(page.contacts)
+        if not joined:
+            self.offset = max(self.offset - PAGE // 2, 0)
+        elif end >= page.count or not page.contacts:
+            self.done = True
+        else:
+            self.previous = ids
+            self.offset = max(end - max(PAGE // 50, 1), self.offset + 1)
         return rows
-
-    def done(self, page: _Page) -> bool:
-        """Whether this was the last page."""
-        return not page.contacts or self.offset >= page.count
 
 
 def is_whole_due(state: AccountState, now: datetime) -> bool:
@@ -144,14 +149,10 @@ def refresh(
     if since is not None:
         query["modifiedSince"] = _milliseconds(since - OVERLAP)
     reading = _Reading()
-    while True:
-        answer = client.request("GET", "/contacts", query=query | {"offset": reading.offset})
-        page = answer.to(_Page)
+    while not reading.done:
+        page = client.request("GET", "/contacts", query=query | {"offset": reading.offset}).to(_Page)
         read_at = max(now, client.clock())
-        seen = [parse_contact(row, read_at) for row in reading.take(page)]
-        _save(state, seen, on_page, delta)
-        if reading.done(page):
-            break
+        _save(state, [parse_contact(row, read_at) for row in reading.take(page)], on_page, delta)
     state.finish_picture(now, whole=delta.whole)
     return delta
 

@@ -53,6 +53,7 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 20  # one packet an answer: two would wait for a delayed acknowledgement
 
             def _serve(self) -> None:
                 size = int(self.headers.get("content-length") or 0)

@@ -8,7 +8,7 @@ import pytest
 
 from tajo_pipelines.brevo.attributes import AttributeType, Mistyped, ensure, fit, read_attributes, takes
 from tajo_pipelines.model.errors import RejectedRecord
-from tajo_pipelines_tests.brevo.stub import START, fresh_state, Received, Reply, bench, stub
+from tajo_pipelines_tests.brevo.stub import START, Received, Reply, bench, fresh_state, stub
 
 CATEGORY = AttributeType("category", ("Gold", "Silver"))
 CHOICES = AttributeType("multiple-choice", ("USA", "India"))

@@ -9,7 +9,7 @@ import pytest
 from tajo_pipelines.brevo import lists
 from tajo_pipelines.brevo.lists import Lists, ensure_lists, find_lists
 from tajo_pipelines.model.errors import ConfigError
-from tajo_pipelines_tests.brevo.stub import START, fresh_state, Received, Reply, bench, stub
+from tajo_pipelines_tests.brevo.stub import START, Received, Reply, bench, fresh_state, stub
 
 ALREADY = "Contact already in list and/or does not exist"
 

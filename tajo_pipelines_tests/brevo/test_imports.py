@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import inspect
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from brevo.contacts.client import ContactsClient
+from brevo.contacts.types.import_contacts_request_json_body_item import ImportContactsRequestJsonBodyItem
+
+from tajo_pipelines.brevo.answers import encode
+from tajo_pipelines.brevo.consent_door import import_flags
+from tajo_pipelines.brevo.imports import (
+    body_hash,
+    find_lost,
+    import_body,
+    newest_process,
+    split_rows,
+    start_import,
+    wait,
+)
+from tajo_pipelines.brevo.report_csv import parse_report
+from tajo_pipelines.model.consent import Channel
+from tajo_pipelines.model.errors import ContractError, RetryableError
+from tajo_pipelines_tests.brevo.stub import Received, Reply, Stub, bench, stub
+
+ROWS = [{"email": "a@example.com", "attributes": {"FIRSTNAME": "Ána", "TOTAL_SPENT": Decimal("12.50")}}]
+
+
+def test_an_import_never_clears_never_mails_the_owner_and_names_its_lists() -> None:
+    body = import_body(ROWS, [6, 5], import_flags([Channel.EMAIL]), update_existing=False)
+    assert body["disableNotification"] is True
+    assert body["emptyContactsAttributes"] is False
+    assert body["updateExistingContacts"] is False
+    assert body["listIds"] == [5, 6]
+    assert sum(value is True for value in body.values()) == 2
+    with pytest.raises(ValueError, match="a list"):
+        import_body(ROWS, [], {}, update_existing=True)
+
+
+def test_the_vendors_own_client_knows_every_field_of_the_body() -> None:
+    flags = import_flags([Channel.EMAIL, Channel.SMS])
+    body = import_body(ROWS, [5], flags, update_existing=True)
+    known = set(inspect.signature(ContactsClient.import_contacts).parameters)
+    assert {re.sub(r"([A-Z])", r"_\1", name).lower() for name in body} <= known
+    item = ImportContactsRequestJsonBodyItem.model_validate_json(encode(body["jsonBody"][0]))
+    assert item.email == "a@example.com"
+
+
+def test_rows_are_split_by_the_size_of_the_body_and_none_is_lost() -> None:
+    rows = [{"email": f"p{number}@example.com", "attributes": {"NOTE": "é" * 200}} for number in range(500)]
+    parts = list(split_rows(rows, max_bytes=20_000))
+    assert [row for part in parts for row in part] == rows
+    assert len(parts) > 5
+    for part in parts:
+        assert len(encode(import_body(part, [1], {}, update_existing=True))) <= 20_000
+    assert list(split_rows([])) == []
+    assert [len(part) for part in split_rows(rows[:2], max_bytes=10)] == [1, 1]
+
+
+def test_the_same_import_has_the_same_hash() -> None:
+    one, other = (import_body(ROWS, [5], {}, update_existing=flag) for flag in (True, False))
+    assert body_hash(one) == body_hash(import_body(ROWS, [5], {}, update_existing=True)) != body_hash(other)
+
+
+def test_an_import_whose_answer_is_lost_is_in_doubt_and_not_repeated() -> None:
+    with stub([Reply(524, b"<html>")]) as served:
+        b = bench(served.url)
+        with pytest.raises(RetryableError) as raised:
+            start_import(b.client, ROWS, [5], {}, update_existing=True)
+        b.client.close()
+    assert raised.value.in_doubt
+    assert len(served.received) == 1
+
+
+def processes(*found: tuple[int, str]) -> Reply:
+    items = [{"id": number, "name": name, "status": "completed"} for number, name in found]
+    return Reply(200, {"processes": items, "count": len(items)})
+
+
+def test_a_lost_import_is_found_among_the_processes_that_began_since() -> None:
+    pages = [
+        processes(*[(number, "IMPORTUSER") for number in range(160, 110, -1)]),
+        processes((110, "LIST_EXPORT"), (109, "IMPORTUSER"), (100, "IMPORTUSER"), (99, "IMPORTUSER")),
+    ]
+    with stub(pages) as served:
+        b = bench(served.url)
+        assert find_lost(b.client, 100) == [109, *range(111, 161)]
+        b.client.close()
+    assert [sent.path for sent in served.received] == [
+        "/v3/processes?limit=50&offset=0&sort=desc",
+        "/v3/processes?limit=50&offset=50&sort=desc",
+    ]
+
+
+@pytest.mark.parametrize(("reply", "newest"), [(processes((7, "LIST_EXPORT")), 7), (Reply(200, {"count": 0}), 0)])
+def test_the_newest_process_is_one_call(reply: Reply, newest: int) -> None:
+    with stub([reply]) as served:
+        b = bench(served.url)
+        assert newest_process(b.client) == newest
+        b.client.close()
+    assert len(served.received) == 1
+
+
+class Import:
+    """A process that ends at the look number ``ends``, with reports."""
+
+    def __init__(self, ends: int, reports: dict[str, bytes | None], status: str = "completed") -> None:
+        self.ends, self.reports, self.status = ends, reports, status
+        self.looks = 0
+        self.file_status = [200]
+        self.server: Stub | None = None
+
+    def __call__(self, received: Received) -> Reply:
+        assert self.server is not None
+        if received.path.startswith("/files/"):
+            assert "api-key" not in received.headers
+            status = self.file_status.pop(0) if len(self.file_status) > 1 else self.file_status[0]
+            return Reply(status, self.reports[received.path.removeprefix("/files/").removesuffix(".csv")])
+        self.looks += 1
+        if self.looks < self.ends:
+            return Reply(200, {"id": 9, "name": "IMPORTUSER", "status": "in_process"})
+        links = {
+            name: None if text is None else f"{self.server.origin}/files/{name}.csv"
+            for name, text in self.reports.items()
+        }
+        return Reply(200, {"id": 9, "name": "IMPORTUSER", "status": self.status, "info": {"import": links}})
+
+
+def follow(process: Import, **options: Any) -> tuple[Any, Any]:
+    with stub(process) as served:
+        process.server = served
+        b = bench(served.url)
+        try:
+            return wait(b.client, 9, **options), b
+        finally:
+            b.client.close()
+
+
+def test_the_wait_spends_few_looks_and_reads_every_report() -> None:
+    reports: dict[str, bytes | None] = {
+        "invalid_emails": b"\xef\xbb\xbfEMAIL\nnot-an-address\nbad@\n",
+        "duplicate_phone_id": b"EMAIL;SMS\nb@example.com;4915112345678\n",
+        "duplicate_email_id": None,
+    }
+    result, b = follow(Import(4, reports))
+    assert b.time.slept == [1.0, 2.0, 3.0, 5.0]
+    assert result.status == "completed"
+    assert result.invalid_emails == ["not-an-address", "bad@"]
+    assert result.duplicates == {"phone": ["b@example.com"]}
+    assert b.client.usage.requests == {"GET /processes/{processId}": 4}
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_failed_import_says_so(status: str) -> None:
+    result, _ = follow(Import(1, {}, status))
+    assert result.status == status
+
+
+def test_an_import_without_end_is_left_for_the_next_run() -> None:
+    with pytest.raises(RetryableError, match="isn't finished after 2 minutes"):
+        follow(Import(10_000, {}), schedule=(30.0, 60.0), give_up=100)
+
+
+def test_a_report_that_cant_be_fetched_is_asked_for_again_and_then_for_later() -> None:
+    process = Import(1, {"invalid_emails": b"EMAIL\nx@\n"})
+    process.file_status = [503, 404, 200]
+    result, b = follow(process)
+    assert result.invalid_emails == ["x@"]
+    assert b.time.slept == [1.0, 1.0, 3.0]
+    process = Import(1, {"invalid_emails": b""})
+    process.file_status = [403]
+    with pytest.raises(RetryableError, match=r"doesn't give the report \(403\)"):
+        follow(process)
+
+
+@pytest.mark.parametrize("link", ["http://files.example.com/a.csv", "file:///etc/passwd", 3])
+def test_a_link_to_anywhere_else_isnt_followed(link: object) -> None:
+    body = {"id": 9, "status": "completed", "info": {"import": {"invalid_emails": link}}}
+    with stub([Reply(200, body)]) as served:
+        b = bench(served.url)
+        with pytest.raises(ContractError):
+            wait(b.client, 9)
+        b.client.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("EMAIL;SMS\na@example.com;1\n", ["a@example.com"]),
+        ("sms,Email Address\n1,a@example.com\n2,b@example.com\n", ["a@example.com", "b@example.com"]),
+        ('"E-mail"\r\n"a@example.com"\r\n\r\n"a@example.com"\r\n', ["a@example.com"]),
+        ("a@example.com\nb@example.com", ["a@example.com", "b@example.com"]),
+        ("id;contact\n7;a@example.com\n", ["a@example.com"]),
+        ("SMS\n4915112345678\n", ["4915112345678"]),
+        ("EMAIL;NOTE\n;x\nb@example.com;y\n", ["b@example.com"]),
+    ],
+)
+def test_reports_are_read_whatever_their_columns(text: str, expected: list[str]) -> None:
+    assert parse_report(text) == expected
