@@ -145,6 +145,10 @@ class AccountState(Protocol):
         """Add or replace entries."""
         ...
 
+    def forget_contacts(self, keys: Sequence[str]) -> None:
+        """Drop ledger entries of contacts that are no longer at Brevo; what is known of consent stays."""
+        ...
+
     def rename_contact(self, old_key: str, new_key: str) -> None:
         """Move an entry and all source entries that point to it."""
         ...

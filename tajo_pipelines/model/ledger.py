@@ -89,7 +89,7 @@ class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row of an import: what the ledger will say once it is done."""
 
     entry: ContactEntry
-    without_phone: bool = False
+    sources: tuple[SourceEntry, ...] = ()
 
 
 class PendingImport(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,226 @@
+"""Imports: many contacts by one call, noted before it is made and followed to its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from tajo_pipelines.brevo.client import BrevoClient
+from tajo_pipelines.brevo.consent_door import import_flags
+from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft
+from tajo_pipelines.brevo.imports import (
+    ImportResult,
+    find_lost,
+    newest_process,
+    split_rows,
+    start_import,
+    wait,
+)
+from tajo_pipelines.brevo.ports import AccountState
+from tajo_pipelines.brevo.refusals import BrevoRefusal
+from tajo_pipelines.model.consent import Channel
+from tajo_pipelines.model.digest import digest
+from tajo_pipelines.model.ledger import ContactEntry, Delivered, ImportRow, PendingImport
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Drafts that one import can carry: Brevo's flags and lists hold for all rows of it.
+
+    Attributes:
+        lists: Where the import puts them; never empty, for Brevo wants a destination.
+        flags: Channels that it blocks.
+        update_existing: False where rows block for want of a yes: who joined meanwhile isn't touched.
+    """
+
+    lists: frozenset[int]
+    flags: frozenset[Channel]
+    update_existing: bool
+
+
+@dataclass(slots=True)
+class ImportOutcome:
+    """What became of drafts that went by import."""
+
+    sent: list[Draft] = field(default_factory=list)
+    duplicate_phone: list[Draft] = field(default_factory=list)
+    refused: list[tuple[Draft, str]] = field(default_factory=list)
+
+
+def group_of(draft: Draft, policy: ContactPolicy) -> Group | None:
+    """The import that a draft may go by, or None where it must go alone."""
+    alone = draft.renamed_from or draft.cleared or draft.frees or draft.unlisted or draft.email is None
+    if alone or not draft.writes:
+        return None
+    member_of = (draft.seen.lists if draft.seen else frozenset()) | (draft.entry.lists if draft.entry else frozenset())
+    lists = draft.lists or (member_of & {policy.all_contacts})
+    left = draft.seen.left_lists if draft.seen else frozenset()
+    if not lists or lists & left:
+        return None
+    return Group(lists, draft.flags, draft.exists or not draft.guesses)
+
+
+@dataclass(slots=True)
+class Bulk:
+    """Sends groups by import.
+
+    Attributes:
+        client: The client.
+        state: The account's state.
+        clock: Tells the time.
+        processes: Ids of the processes that were started or taken up again.
+    """
+
+    client: BrevoClient
+    state: AccountState
+    clock: Callable[[], datetime]
+    processes: list[int] = field(default_factory=list)
+    _last_process: int | None = None
+
+    def send(self, groups: Mapping[Group, Sequence[Draft]]) -> ImportOutcome:
+        """Send all groups, then wait for all of them.
+
+        Raises:
+            TajoError: When Brevo can't be reached; what was started is taken up by `recover` later.
+        """
+        started: list[tuple[PendingImport, dict[str, Draft]]] = []
+        outcome = ImportOutcome()
+        for group, drafts in groups.items():
+            for part in self._parts(drafts):
+                begun = self._start(group, part, outcome)
+                if begun is not None:
+                    started.append((begun, {draft.key: draft for draft in part}))
+        for pending, by_key in started:
+            self._finish(pending, by_key, outcome)
+        return outcome
+
+    def recover(self) -> int:
+        """Follow imports that an earlier process left behind to their end; how many there were."""
+        pending = self.state.pending_imports()
+        taken = {item.process_id for item in pending if item.process_id is not None}
+        for item in pending:
+            found = item if item.process_id is not None else self._find(item, taken)
+            if found is None:
+                self.state.finish_import(item.id, "lost")
+                continue
+            self._finish(found, {}, ImportOutcome())
+        return len(pending)
+
+    def _find(self, pending: PendingImport, taken: set[int]) -> PendingImport | None:
+        """The process of an import whose answer we never stored.
+
+        Only an import that is alone in question is taken for ours; otherwise it is sent again, which changes nothing
+        twice.
+        """
+        lost = [process for process in find_lost(self.client, pending.last_process) if process not in taken]
+        if len(lost) != 1:
+            return None
+        taken.add(lost[0])
+        found = msgspec.structs.replace(pending, process_id=lost[0])
+        self.state.save_import(found)
+        return found
+
+    def _parts(self, drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+        by_key = {draft.key: draft for draft in drafts}
+        for rows in split_rows([_row(draft) for draft in drafts]):
+            yield [by_key[row["email"]] for row in rows]
+
+    def _start(self, group: Group, drafts: Sequence[Draft], outcome: ImportOutcome) -> PendingImport | None:
+        if self._last_process is None:
+            self._last_process = newest_process(self.client)
+        now = self.clock()
+        rows = [_row(draft) for draft in drafts]
+        pending = PendingImport(
+            id=uuid.uuid4().hex,
+            body_hash=digest(rows),
+            last_process=self._last_process,
+            process_id=None,
+            rows=tuple(
+                ImportRow(entry=draft.ledger_entry(now, state=Delivered.SENT), sources=draft.source_entries())
+                for draft in drafts
+            ),
+            created_at=now,
+        )
+        self.state.save_import(pending)
+        try:
+            process_id = start_import(
+                self.client,
+                rows,
+                lists=sorted(group.lists),
+                flags=import_flags(group.flags),
+                update_existing=group.update_existing,
+            )
+        except BrevoRefusal as refusal:
+            self.state.finish_import(pending.id, "refused")
+            outcome.refused += [(draft, refusal.vendor.message) for draft in drafts]
+            return None
+        pending = msgspec.structs.replace(pending, process_id=process_id)
+        self.state.save_import(pending)
+        self._last_process = max(self._last_process, process_id)
+        self.processes.append(process_id)
+        log.info("import started", process=process_id, rows=len(rows))
+        return pending
+
+    def _finish(self, pending: PendingImport, drafts: Mapping[str, Draft], outcome: ImportOutcome) -> None:
+        assert pending.process_id is not None  # noqa: S101  a pending import is followed by its process only
+        result = wait(self.client, pending.process_id)
+        if result.status != "completed":
+            self.state.finish_import(pending.id, result.status)
+            outcome.refused += [(draft, f"the import ended as {result.status}") for draft in drafts.values()]
+            return
+        refused = _refused_emails(result)
+        good = [row for row in pending.rows if row.entry.key not in refused]
+        now = self.clock()
+        with self.state.transaction():
+            self.state.save_contacts(_confirmed(row.entry, now) for row in good)
+            self.state.save_sources(source for row in good for source in row.sources)
+            self.state.finish_import(pending.id, result.status)
+        phones = {email.lower() for email in result.duplicates.get("phone", ())}
+        for key, draft in drafts.items():
+            if key not in refused:
+                outcome.sent.append(draft)
+            elif key in phones and draft.phone is not None:
+                outcome.duplicate_phone.append(draft)
+            else:
+                outcome.refused.append((draft, "the import's report names this row"))
+
+
+def _row(draft: Draft) -> dict[str, Any]:
+    return {"email": draft.email, "attributes": dict(draft.attributes)}
+
+
+def _refused_emails(result: ImportResult) -> set[str]:
+    named: Iterable[str] = [*result.invalid_emails, *(email for found in result.duplicates.values() for email in found)]
+    return {email.lower() for email in named}
+
+
+def _confirmed(entry: ContactEntry, now: datetime) -> ContactEntry:
+    blocks = {
+        channel: msgspec.structs.replace(block, until=block.until or now) for channel, block in entry.blocks.items()
+    }
+    return msgspec.structs.replace(entry, state=Delivered.CONFIRMED, blocks=blocks)
+
+
+def group_drafts(drafts: Iterable[Draft], policy: ContactPolicy) -> tuple[dict[Group, list[Draft]], list[Draft]]:
+    """Drafts that go by import, by group, and those that go alone: odd ones, and groups too small to be worth it."""
+    groups: dict[Group, list[Draft]] = defaultdict(list)
+    alone = []
+    for draft in drafts:
+        group = group_of(draft, policy)
+        if group is None:
+            alone.append(draft)
+        else:
+            groups[group].append(draft)
+    small = [group for group, members in groups.items() if len(members) < policy.import_from]
+    for group in small:
+        alone += groups.pop(group)
+    return dict(groups), alone

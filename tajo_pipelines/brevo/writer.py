@@ -1,0 +1,147 @@
+"""Carries contact changes to one account: what was left behind first, then plan, imports, single writes and lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from tajo_pipelines.brevo import lists as brevo_lists
+from tajo_pipelines.brevo.bulk import Bulk, group_drafts
+from tajo_pipelines.brevo.client import BrevoClient
+from tajo_pipelines.brevo.contact_change import ContactChange, ContactPolicy, Draft, Outcome, phone_letters
+from tajo_pipelines.brevo.contact_plan import plan_contacts, without_phone
+from tajo_pipelines.brevo.enforcement import read_account
+from tajo_pipelines.brevo.ports import AccountState
+from tajo_pipelines.brevo.singles import Singles
+from tajo_pipelines.model.letter import Letter, LetterKind
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class ContactWriter:
+    """Writes to the contacts of one account.
+
+    Attributes:
+        client: The client.
+        state: The account's state.
+        policy: Its settings.
+        run_id: The run on whose behalf letters are written.
+        clock: Tells the time.
+        contacts: How many contacts were written.
+        reblocked: How many contacts were blocked again because Brevo didn't hold an objection on record.
+    """
+
+    client: BrevoClient
+    state: AccountState
+    policy: ContactPolicy
+    run_id: str
+    clock: Callable[[], datetime]
+    contacts: int = 0
+    reblocked: int = 0
+    _bulk: Bulk = field(init=False)
+    _singles: Singles = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the two ways of writing."""
+        self._bulk = Bulk(self.client, self.state, self.clock)
+        self._singles = Singles(self.client, self.state, self.policy, self.run_id, self.clock)
+
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the imports that were started."""
+        return self._bulk.processes
+
+    def prepare(self) -> None:
+        """Finish what an earlier process left behind, then read what the account holds."""
+        left = self._bulk.recover()
+        if left:
+            log.info("imports taken up again", imports=left)
+        self.reblocked += read_account(self.client, self.state, self.clock)
+
+    def write(self, changes: Sequence[ContactChange]) -> list[Outcome]:
+        """Carry changes out.
+
+        Args:
+            changes: In the order in which they were read; at most as many as fit into memory.
+
+        Returns:
+            What became of each, in the same order.
+
+        Raises:
+            TajoError: When Brevo can't be reached or used; what was written until then is noted.
+        """
+        plan = plan_contacts(
+            changes, state=self.state, policy=self.policy, redate=self._singles.redate, now=self.clock()
+        )
+        outcomes = {id(change): Outcome.SUPERSEDED for change in plan.superseded}
+        drafts = []
+        for draft in plan.drafts:
+            if draft.skipped:
+                outcomes |= {id(change): Outcome.SKIPPED for change in draft.changes}
+            else:
+                drafts.append(draft)
+        for draft, outcome in self._send(drafts):
+            outcomes |= {id(change): outcome for change in draft.changes}
+            self.contacts += outcome is Outcome.SENT
+        self._leave(draft for draft in drafts if outcomes[id(draft.changes[0])] is not Outcome.FAILED)
+        return [outcomes[id(change)] for change in changes]
+
+    def _send(self, drafts: Sequence[Draft]) -> Iterable[tuple[Draft, Outcome]]:
+        groups, alone = group_drafts(drafts, self.policy)
+        result = self._bulk.send(groups)
+        for draft in result.sent:
+            self._close(draft)
+            yield draft, Outcome.SENT
+        for draft, message in result.refused:
+            self._refuse(draft, message)
+            yield draft, Outcome.FAILED
+        alone += [without_phone(draft, phone_letters(draft.changes)) for draft in result.duplicate_phone]
+        for draft in alone:
+            outcome = self._singles.write(draft)
+            leaves = outcome is Outcome.UNCHANGED and draft.leave
+            yield draft, Outcome.SENT if leaves else outcome
+
+    def _close(self, draft: Draft) -> None:
+        with self.state.transaction():
+            self.state.write_letters(draft.letters, self.run_id)
+            for change in draft.changes:
+                self.state.close_letters(change.connection, change.stream, [change.key], keep=draft.letters)
+
+    def _refuse(self, draft: Draft, message: str) -> None:
+        letters = [
+            Letter(
+                connection=change.connection,
+                stream=change.stream,
+                key=change.key,
+                kind=LetterKind.RECORD,
+                reason="refused",
+                message=f"Brevo refuses this contact: {message}",
+            )
+            for change in draft.changes
+        ]
+        self.state.write_letters(letters, self.run_id)
+
+    def _leave(self, drafts: Iterable[Draft]) -> None:
+        """Take denied contacts off the subscriber lists."""
+        by_list: dict[int, list[Draft]] = defaultdict(list)
+        for draft in drafts:
+            for list_id in draft.leave:
+                if draft.email is not None:
+                    by_list[list_id].append(draft)
+        for list_id, leaving in by_list.items():
+            emails = [draft.email for draft in leaving if draft.email is not None]
+            brevo_lists.remove(self.client, list_id, emails)
+            gone = frozenset({list_id})
+            with self.state.transaction():
+                entries = self.state.contacts(emails)
+                self.state.save_contacts(
+                    msgspec.structs.replace(entry, lists=entry.lists - gone) for entry in entries.values()
+                )
+                seen = self.state.seen_by_email(emails)
+                self.state.save_picture(replace(row, lists=row.lists - gone) for row in seen.values())

@@ -1,0 +1,105 @@
+"""The landing: append-only files of records as read, each with its row in the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from tajo_pipelines.model.record import Canonical, Record
+from tajo_pipelines.store.batches import Batch, NewBatch
+from tajo_pipelines.sync.parquet import read_batch, write_batch
+from tajo_pipelines.sync.reading import RecordBatch
+from tajo_pipelines.sync.workspace import Workspace
+
+
+@dataclass(slots=True)
+class Landed:
+    """What a read landed.
+
+    Attributes:
+        rows: Records.
+        malformed: Records that have no canonical form.
+        batches: Files.
+        days: First and last day under which they lie; None when nothing was landed.
+        watermark: Where the watermark stands afterwards.
+        started: Start of the window that was read; None for everything.
+        ended: Its end.
+        full: Whether everything was asked for.
+    """
+
+    rows: int = 0
+    malformed: int = 0
+    batches: int = 0
+    days: tuple[date, date] | None = None
+    watermark: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    full: bool = False
+
+
+def land(workspace: Workspace, batches: Iterable[RecordBatch]) -> Landed:
+    """Write batches to the landing, one after the other, each committed with its watermark and cursor.
+
+    Args:
+        workspace: Where to.
+        batches: A `Reading`, as a rule.
+    """
+    landed = Landed()
+    for batch in batches:
+        _land_one(workspace, batch, landed)
+        landed.started, landed.ended, landed.full = batch.window.start, batch.window.end, batch.full
+        names = (batch.request.connection, batch.request.stream)
+        landed.watermark = workspace.store.batches.watermark(*names)
+    return landed
+
+
+def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:
+    request, store = batch.request, workspace.store
+    number = len(store.batches.of_run(request.run_id, request.connection, request.stream))
+    rows = []
+    for day, members in sorted(_by_day(batch).items()):
+        path = f"{request.connection}/{request.stream}/date={day.isoformat()}/{request.run_id}-{number}.parquet"
+        number += 1
+        records, parsed = [record for record, _ in members], [form for _, form in members]
+        write_batch(location(workspace, path), batch.canonical, records, parsed)
+        rows.append(
+            NewBatch(
+                connection=request.connection,
+                stream=request.stream,
+                path=path,
+                rows=len(members),
+                window=batch.window,
+                day=day,
+                run_id=request.run_id,
+                full=batch.full,
+                read_id=batch.step.read_id if batch.step else None,
+            )
+        )
+        landed.malformed += parsed.count(None)
+        landed.days = (min(landed.days[0], day), max(landed.days[1], day)) if landed.days else (day, day)
+    store.batches.land(rows, watermark=batch.watermark, read=batch.step)
+    landed.rows += len(batch.records)
+    landed.batches += len(rows)
+
+
+def _by_day(batch: RecordBatch) -> dict[date, list[tuple[Record, Canonical | None]]]:
+    """Records by the day under which they lie: that of their update, or of the reading in a full read."""
+    days: dict[date, list[tuple[Record, Canonical | None]]] = defaultdict(list)
+    for record, form in zip(batch.records, batch.parsed, strict=True):
+        moment = record.read_at if batch.full or record.updated_at is None else record.updated_at
+        days[moment.date()].append((record, form))
+    return days
+
+
+def location(workspace: Workspace, path: str) -> str:
+    """Where a batch's file is: below the landing's root, a path or a URL."""
+    root = workspace.settings.storage
+    return f"{root.rstrip('/')}/{path}" if "://" in root else str(Path(root) / path)
+
+
+def records_of(workspace: Workspace, batch: Batch) -> Iterator[Record]:
+    """The records of a landed batch."""
+    return read_batch(location(workspace, batch.path), batch.stream)

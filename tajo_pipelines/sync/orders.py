@@ -1,0 +1,231 @@
+"""Carries orders to Brevo: the buyer first, through the door of consent, then the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tajo_pipelines.brevo.contact_change import ContactChange, Outcome
+from tajo_pipelines.brevo.orders import order_document, send_orders
+from tajo_pipelines.brevo.ports import AccountState
+from tajo_pipelines.brevo.writer import ContactWriter
+from tajo_pipelines.model.digest import digest
+from tajo_pipelines.model.errors import RejectedRecord
+from tajo_pipelines.model.ledger import SourceEntry
+from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
+from tajo_pipelines.model.order import Order
+from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.report import MoneySums, StreamReport
+from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
+from tajo_pipelines.sync.outcome import Spent
+
+STREAM = "orders"
+CUSTOMERS = "customers"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRules:
+    """How orders of one connection are told to an account.
+
+    Attributes:
+        currency: The account's currency.
+        rates: What one unit of another currency is worth in it.
+        live_window: How old a cause may be and still start automations.
+        with_events: Whether every cause counts as young.
+        force: Whether unchanged orders are sent again.
+    """
+
+    currency: str
+    rates: Mapping[str, Decimal]
+    live_window: timedelta
+    with_events: bool
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An order on its way."""
+
+    order: Order
+    origin: Origin
+    buyer: ContactChange
+    known: SourceEntry | None
+    document: dict[str, Any]
+    hash: str
+
+
+@dataclass(slots=True)
+class OrderDelivery:
+    """Delivers parts of a stream of orders.
+
+    Attributes:
+        connection: Name of the connection.
+        mapper: Maps buyers.
+        rules: How orders are told.
+        writer: Writes contacts.
+        report: The numbers, added to.
+        spent: What it cost, added to.
+        run_id: The run.
+    """
+
+    connection: str
+    mapper: ContactMapper
+    rules: OrderRules
+    writer: ContactWriter
+    report: StreamReport
+    spent: Spent
+    run_id: str
+    _letters: list[Letter] = field(default_factory=list)
+
+    @property
+    def _state(self) -> AccountState:
+        return self.writer.state
+
+    def deliver(self, parsed: Sequence[tuple[Record, Order]], now: datetime) -> None:
+        """Deliver orders that were read; rejected ones were counted before.
+
+        Args:
+            parsed: Records with their canonical forms, in the order in which they were read.
+            now: The present.
+        """
+        current = self._newest(parsed)
+        wanted = self._wanted(current)
+        self._letters = []
+        outcomes = self.writer.write([item.buyer for item in wanted])
+        ready: list[_Wanted] = []
+        for item, outcome in zip(wanted, outcomes, strict=True):
+            if outcome is Outcome.SKIPPED:
+                self.report.skipped["unknown_consent"] += 1
+                continue
+            self.report.mapped += 1
+            _add(self.report.money, item.order)
+            if outcome is Outcome.FAILED:
+                self._fail(item, "contact_failed", "its buyer couldn't be written: mend that letter first", None)
+            elif item.known is not None and item.known.hash == item.hash and not self.rules.force:
+                self.report.unchanged += 1
+            else:
+                ready.append(item)
+        self._send(ready, now)
+        self.spent.letters += self._state.write_letters(self._letters, self.run_id)
+
+    def _newest(self, parsed: Sequence[tuple[Record, Order]]) -> list[tuple[Record, Order]]:
+        """The newest form of each order, none that is older than what Brevo was given."""
+        known = self._state.sources(self.connection, STREAM, [record.key for record, _ in parsed])
+        newest: dict[str, tuple[Record, Order]] = {}
+        for record, order in parsed:
+            if order.test:
+                self.report.skipped["test_order"] += 1
+                continue
+            rival, given = newest.get(record.key), known.get(record.key)
+            times = [rival[1].updated_at] if rival else []
+            times += [given.source_time] if given else []
+            if any(order.updated_at < other for other in times):
+                self._supersede()
+                continue
+            if rival is not None:
+                self._supersede()
+            newest[record.key] = (record, order)
+        return list(newest.values())
+
+    def _supersede(self) -> None:
+        self.report.mapped += 1
+        self.report.superseded += 1
+
+    def _wanted(self, current: Sequence[tuple[Record, Order]]) -> list[_Wanted]:
+        known = self._state.sources(self.connection, STREAM, [record.key for record, _ in current])
+        buyers = self._state.sources(
+            self.connection, CUSTOMERS, sorted({order.customer_id for _, order in current if order.customer_id})
+        )
+        found = []
+        for record, order in current:
+            origin = Origin(self.connection, STREAM, record.key, order.updated_at, record.read_at)
+            buyer_entry = buyers.get(order.customer_id or "")
+            contact_key = buyer_entry.contact_key if buyer_entry else None
+            try:
+                buyer = self.mapper.buyer(order, origin, contact_key)
+                document = self._document(order, buyer)
+            except NoIdentifier:
+                self.report.skipped["no_identifier"] += 1
+                _add(self.report.skipped_money, order)
+            except RejectedRecord as problem:
+                self.report.rejected[problem.reason] += 1
+                self._letters.append(origin.letter(problem, LetterKind.ORDER))
+            else:
+                found.append(_Wanted(order, origin, buyer, known.get(record.key), document, _hash(document)))
+        return found
+
+    def _document(self, order: Order, buyer: ContactChange) -> dict[str, Any]:
+        return order_document(
+            order,
+            email=buyer.email,
+            phone=buyer.phone,
+            rate=self.rules.rates.get(order.currency),
+            currency=self.rules.currency,
+        )
+
+    def _send(self, ready: Sequence[_Wanted], now: datetime) -> None:
+        for historical in (True, False):
+            part = [item for item in ready if self._historical(item, now) is historical]
+            if not part:
+                continue
+            part.sort(key=lambda item: item.order.updated_at)
+            told = send_orders(self.writer.client, [item.document for item in part], historical=historical)
+            refused = dict(told.refused)
+            accepted = [item for item in part if item.order.id not in refused]
+            with self._state.transaction():
+                self._state.save_sources(_entry(item) for item in accepted)
+                for item in accepted:
+                    self._state.close_letters(self.connection, STREAM, [item.origin.key], keep=item.buyer.letters)
+            self.report.sent += len(accepted)
+            self.spent.orders += len(accepted)
+            for item in part:
+                if item.order.id in refused:
+                    self._fail(item, "refused", "Brevo refuses this order", refused[item.order.id])
+
+    def _historical(self, item: _Wanted, now: datetime) -> bool:
+        """Whether the order goes without starting automations: by the age of what it tells of, not by its path."""
+        if self.rules.with_events:
+            return False
+        cause = item.order.updated_at if item.known is not None else item.order.created_at
+        return now - cause > self.rules.live_window
+
+    def _fail(self, item: _Wanted, reason: str, message: str, vendor: VendorAnswer | None) -> None:
+        self.report.failed += 1
+        letter = item.origin.letter(RejectedRecord(reason, message), LetterKind.ORDER)
+        self._letters.append(
+            Letter(
+                connection=letter.connection,
+                stream=letter.stream,
+                key=letter.key,
+                kind=letter.kind,
+                reason=reason,
+                message=message,
+                vendor=vendor,
+            )
+        )
+
+
+def _hash(document: Mapping[str, Any]) -> str:
+    """Digest of what an order says. Whom it names isn't part of it: a renamed contact keeps its orders at Brevo."""
+    return digest({name: value for name, value in document.items() if name != "identifiers"})
+
+
+def _entry(item: _Wanted) -> SourceEntry:
+    return SourceEntry(
+        connection=item.origin.connection,
+        stream=STREAM,
+        key=item.origin.key,
+        contact_key=item.buyer.email or item.buyer.phone,
+        source_time=item.order.updated_at,
+        hash=item.hash,
+    )
+
+
+def _add(money: dict[str, MoneySums], order: Order) -> None:
+    sums = money.setdefault(order.currency, MoneySums())
+    sums.gross += order.gross
+    sums.refunded += order.refunded
+    sums.net += order.net

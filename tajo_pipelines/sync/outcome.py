@@ -1,0 +1,104 @@
+"""What a run did with a stream, as it is kept and shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tajo_pipelines.model.errors import Notice, TajoError
+from tajo_pipelines.model.report import MoneySums, StreamReport
+from tajo_pipelines.model.window import format_time
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a delivery cost at Brevo and what it brought there.
+
+    Attributes:
+        requests: By ``METHOD path``.
+        used: Calls by bucket.
+        too_many: Answers 429 by bucket.
+        allowed: Calls an hour by bucket.
+        contacts: Contacts written.
+        orders: Orders accepted.
+        imports: Ids of the imports.
+        reblocked: Contacts blocked again because Brevo didn't hold an objection on record.
+        letters: New letters.
+    """
+
+    requests: Counter[str] = field(default_factory=Counter)
+    used: Counter[str] = field(default_factory=Counter)
+    too_many: Counter[str] = field(default_factory=Counter)
+    allowed: dict[str, int] = field(default_factory=dict)
+    contacts: int = 0
+    orders: int = 0
+    imports: list[int] = field(default_factory=list)
+    reblocked: int = 0
+    letters: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "requests": dict(self.requests),
+            "used": dict(self.used),
+            "too_many": dict(self.too_many),
+            "allowed": self.allowed,
+            "contacts": self.contacts,
+            "orders": self.orders,
+            "imports": [str(number) for number in self.imports],
+            "reblocked": self.reblocked,
+            "letters": self.letters,
+        }
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What a delivery did with a stream.
+
+    Attributes:
+        report: The numbers, balanced.
+        spent: What it cost.
+        notices: What a person should know.
+        batches: Batches that it worked off.
+    """
+
+    report: StreamReport = field(default_factory=StreamReport)
+    spent: Spent = field(default_factory=Spent)
+    notices: list[Notice] = field(default_factory=list)
+    batches: int = 0
+
+
+def error_document(error: TajoError) -> dict[str, Any]:
+    """An error as it is kept with a run."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+
+
+def notice_document(notice: Notice) -> dict[str, str]:
+    """A warning as it is kept with a run."""
+    return {"code": notice.code, "message": notice.message, "where": notice.where}
+
+
+def time_document(moment: datetime | None) -> str | None:
+    """A time as RFC 3339, or None."""
+    return format_time(moment) if moment is not None else None
+
+
+def money_document(money: dict[str, MoneySums]) -> dict[str, dict[str, str]]:
+    """Sums by currency as decimal texts with two places at least."""
+    return {
+        currency: {name: _amount(getattr(sums, name)) for name in ("gross", "refunded", "net")}
+        for currency, sums in sorted(money.items())
+    }
+
+
+def _amount(value: Any) -> str:
+    exponent = value.as_tuple().exponent
+    return f"{value:.2f}" if not isinstance(exponent, int) or exponent > -2 else format(value, "f")

@@ -1,0 +1,146 @@
+"""Batches of records as Parquet: the schema follows from the canonical model, the raw object lies beside it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+import fsspec
+import msgspec
+
+from tajo_pipelines.model.errors import ContractError
+from tajo_pipelines.model.record import Canonical, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_RAW = msgspec.json.Encoder(decimal_format="number")
+_RAW_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_SYSTEM = ("key", "updated_at", "read_at", "raw")
+
+
+def encode_raw(raw: object) -> str:
+    """A raw object as JSON text, decimals exact."""
+    return _RAW.encode(raw).decode()
+
+
+def decode_raw(text: str) -> dict[str, Any]:
+    """The raw object again; numbers with a point become Decimal."""
+    return _RAW_DECODER.decode(text)
+
+
+@cache
+def schema_of(canonical: type[Canonical]) -> pa.Schema:
+    """The Parquet schema of a stream: ids as text, money as decimal, times in UTC, raw JSON as text.
+
+    Nested parts (lines, addresses, consent) are JSON text.
+    """
+    import pyarrow as pa
+
+    moment = pa.timestamp("us", tz="UTC")
+    fields = [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("updated_at", moment),
+        pa.field("read_at", moment, nullable=False),
+        pa.field("raw", pa.string(), nullable=False),
+    ]
+    plain = {
+        str: pa.string(),
+        bool: pa.bool_(),
+        int: pa.int64(),
+        Decimal: pa.decimal128(38, 9),
+        datetime: moment,
+        date: pa.date32(),
+    }
+    for name, hint in get_type_hints(canonical).items():
+        kind = _plain_type(hint)
+        if name in _SYSTEM:
+            continue
+        if kind in plain:
+            fields.append(pa.field(name, plain[kind]))
+        elif get_origin(kind) is tuple and get_args(kind)[0] is str:
+            fields.append(pa.field(name, pa.list_(pa.string())))
+        else:
+            fields.append(pa.field(name, pa.string(), metadata={"form": "json"}))
+    return pa.schema(fields)
+
+
+def _plain_type(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(part for part in get_args(hint) if part is not type(None))
+    return hint
+
+
+def write_batch(
+    url: str, canonical: type[Canonical], records: Sequence[Record], parsed: Sequence[Canonical | None]
+) -> None:
+    """Write records as one Parquet file: completely, or not at all.
+
+    Args:
+        url: Path or fsspec URL.
+        canonical: Type of the stream's records.
+        records: As read.
+        parsed: Their canonical forms; None where a record has none, its columns stay empty.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = schema_of(canonical)
+    rows = [_row(record, form, schema) for record, form in zip(records, parsed, strict=True)]
+    table = pa.Table.from_pylist(rows, schema=schema)
+    filesystem, path = fsspec.core.url_to_fs(url)
+    filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+    partial = f"{path}.partial"
+    with filesystem.open(partial, "wb") as file:
+        pq.write_table(table, file, compression="zstd")
+    filesystem.mv(partial, path)
+
+
+def _row(record: Record, form: Canonical | None, schema: pa.Schema) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    if form is not None:
+        for field in schema:
+            if field.name in _SYSTEM:
+                continue
+            value = getattr(form, field.name)
+            is_json = field.metadata is not None and value is not None
+            row[field.name] = msgspec.json.encode(value).decode() if is_json else value
+    return row | {
+        "key": record.key,
+        "updated_at": record.updated_at,
+        "read_at": record.read_at,
+        "raw": encode_raw(record.raw),
+    }
+
+
+def read_batch(url: str, stream: str) -> Iterator[Record]:
+    """The records of a file, in the order in which they were read.
+
+    Raises:
+        ContractError: ``landing_lost`` when the file isn't there: read the stream again.
+    """
+    import pyarrow.parquet as pq
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    if not filesystem.exists(path):
+        message = "a landed batch is gone from storage"
+        raise ContractError(message, code="landing_lost", where=url, hint="sync with --full reads the stream again")
+    with filesystem.open(path, "rb") as file:
+        parquet = pq.ParquetFile(file)
+        for part in parquet.iter_batches(batch_size=2000, columns=list(_SYSTEM)):
+            yield from _records(part.to_pylist(), stream)
+
+
+def _records(rows: Iterable[dict[str, Any]], stream: str) -> Iterator[Record]:
+    for row in rows:
+        yield Record(
+            stream=stream,
+            key=row["key"],
+            updated_at=row["updated_at"],
+            read_at=row["read_at"],
+            raw=decode_raw(row["raw"]),
+        )
