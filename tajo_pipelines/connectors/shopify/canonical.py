@@ -83,7 +83,7 @@ class Canonicaliser:
         if "gross" not in fields or "created_at" not in fields:
             raise RejectedRecord("malformed", "the order has no total or no time", field="gross")
         fields["gross"] -= removed_without_refund(raw, fields["gross"], fields.get("refunded", Decimal(0)))
-        # Null for some imported orders (Admin GraphQL reference 2026-10: the field is nullable, read 2026-11-24).
+        # The field is nullable (Admin GraphQL reference 2026-10, Order.displayFinancialStatus; read 2026-11-24).
         fields["status"] = fields.get("status", "unknown").lower()
         if "fulfillment_status" in fields:
             fields["fulfillment_status"] = fields["fulfillment_status"].lower()

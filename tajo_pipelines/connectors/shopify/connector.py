@@ -21,7 +21,7 @@ from tajo_pipelines.sdk.auth import Auth, ClientCredentials, TokenHeader
 from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
 from tajo_pipelines.sdk.connector import ConnectionConfig, Connector, Page, SourceInfo
 from tajo_pipelines.sdk.graphql import GraphQLClient
-from tajo_pipelines.sdk.http import FIRST_PATIENCE, PATIENCE, HttpClient, Rule
+from tajo_pipelines.sdk.http import PATIENCE, HttpClient, Rule
 from tajo_pipelines.sdk.limits import CostThrottle
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
@@ -46,6 +46,9 @@ _REFUSED = Rule(
 )
 TOKEN_STATUSES: Mapping[int, Rule] = {400: _REFUSED, 401: _REFUSED, 403: _REFUSED, 404: _NO_SHOP}
 
+CHECK_PATIENCE = 30.0
+"""Seconds for which a look at the shop is repeated: somebody may be watching."""
+
 CLOSED = {"SHOP_INACTIVE": "the shop isn't active"}
 
 
@@ -60,7 +63,7 @@ class ShopifySource:
 
     def check(self) -> SourceInfo:
         """The shop and the app's permissions; see `Source.check`."""
-        data = self.client.query(CHECK, {}, patience=FIRST_PATIENCE).data
+        data = self.client.query(CHECK, {}, patience=CHECK_PATIENCE).data
         shop, app = data.get("shop"), data.get("currentAppInstallation")
         scopes = app.get("accessScopes") if isinstance(app, dict) else None
         if not isinstance(shop, dict) or not isinstance(scopes, list):
