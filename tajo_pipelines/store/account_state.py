@@ -106,6 +106,10 @@ class AccountState:
         """Add or replace entries."""
         self._ledger.save_contacts(entries)
 
+    def forget_contacts(self, keys: Sequence[str]) -> None:
+        """Drop ledger entries of contacts that are no longer at Brevo; what is known of consent stays."""
+        self._ledger.forget_contacts(keys)
+
     def rename_contact(self, old_key: str, new_key: str) -> None:
         """Move an entry and all source entries that point to it."""
         self._ledger.rename_contact(old_key, new_key)

@@ -71,14 +71,19 @@ class Budget:
             RuntimeError: The thread is inside of a transaction of the store, which would hold up all others.
         """
         waited = 0.0
+        before = self._tickets().pop(bucket, None)
         while True:
             with self._database.alone() as connection:
                 state, now = self._load(connection, bucket)
+                state.ended(now, before)
                 booked = state.book(now, limit)
                 if isinstance(booked, Ticket):
                     self._save(connection, bucket, state, now)
                     self._tickets()[bucket] = booked
                     return waited
+                if before is not None:
+                    self._save(connection, bucket, state, now)
+                    before = None
             nap = min(booked, NAP)
             self._sleep(nap)
             waited += nap

@@ -17,6 +17,13 @@ AGAINST_AN_OBJECTION = "b"
 """Kind of freeing that lifts somebody's no; ``a`` undoes a block of our own."""
 
 
+READING = "reading"
+"""Evidence of an objection that is dated by the reading that found it."""
+
+STATISTICS = "statistics"
+"""Evidence of the same objection once the vendor's statistics have dated it."""
+
+
 class Consent:
     """One account's facts of consent."""
 
@@ -43,6 +50,8 @@ class Consent:
         """Add facts. One row per (address, channel, source, state, cause, confirmed): the newest ``at`` stays.
 
         A fact without time never replaces one with a time; ``carried_by_brevo`` stays once set for the same ``at``.
+        A stored fact with evidence ``reading`` yields to one with evidence ``statistics``, even an older one: it was
+        dated by the reading only for want of a better date.
         """
         with self._database.writing() as connection:
             upsert(
@@ -89,21 +98,34 @@ class Consent:
         }
 
 
-def _later(standing: Any, given: Any) -> ColumnElement[bool]:
-    return and_(given.at.is_not(None), or_(standing.c.at.is_(None), given.at > standing.c.at))
+def _replaces(standing: Any, given: Any) -> ColumnElement[bool]:
+    """Whether the fact given is the newer one, or has the date that the standing one's reading lacked."""
+    newer = or_(standing.c.at.is_(None), given.at > standing.c.at)
+    redated = and_(standing.c.evidence == READING, given.evidence == STATISTICS)
+    return and_(given.at.is_not(None), or_(newer, redated))
 
 
 def _tells_more(standing: Any, given: Any) -> ColumnElement[bool]:
     carried_now = and_(given.carried_by_brevo, not_(standing.c.carried_by_brevo))
-    return or_(_later(standing, given), and_(given.at.is_not_distinct_from(standing.c.at), carried_now))
+    return or_(_replaces(standing, given), and_(_same_time(standing, given), carried_now))
+
+
+def _same_time(standing: Any, given: Any) -> ColumnElement[bool]:
+    same: ColumnElement[bool] = given.at.is_not_distinct_from(standing.c.at)
+    return same
 
 
 def _merged(standing: Any, given: Any) -> Mapping[str, Any]:
-    """The later fact's columns; for the same time the standing ones, now carried (`_tells_more` let it in)."""
-    later = _later(standing, given)
-    return {name: case((later, given[name]), else_=standing.c[name]) for name in ("at", "recorded_at", "evidence")} | {
-        "carried_by_brevo": given.carried_by_brevo
+    """What stands once `_tells_more` let a fact in."""
+    replaces = _replaces(standing, given)
+    merged: dict[str, Any] = {
+        name: case((replaces, given[name]), else_=standing.c[name]) for name in ("at", "recorded_at", "evidence")
     }
+    merged["carried_by_brevo"] = case(
+        (_same_time(standing, given), or_(given.carried_by_brevo, standing.c.carried_by_brevo)),
+        else_=given.carried_by_brevo,
+    )
+    return merged
 
 
 def _fact(row: Any) -> Fact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,9 +103,17 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if _is_ours(error):
+            raise
         reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
         message = f"the store can't be used now: {reason}"
         raise RetryableError(message, code="store_unavailable", where="store") from error
+
+
+def _is_ours(error: OperationalError) -> bool:
+    """SQLite calls a statement that is wrong an operational error too."""
+    code: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_ERROR
 
 
 def server_time(connection: Connection) -> datetime:

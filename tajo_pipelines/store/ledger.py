@@ -52,6 +52,16 @@ class Ledger:
         with self._database.writing() as connection:
             upsert(connection, ledger_contacts, (self._row(entry, now) for entry in entries))
 
+    def forget_contacts(self, keys: Sequence[str]) -> None:
+        """Drop entries of contacts that are no longer at Brevo; source entries keep their order of time."""
+        with self._database.writing() as connection:
+            for part in chunks(keys):
+                connection.execute(
+                    delete(ledger_contacts).where(
+                        ledger_contacts.c.account == self._account, ledger_contacts.c.key.in_(part)
+                    )
+                )
+
     def rename_contact(self, old_key: str, new_key: str) -> None:
         """Move an entry and all source entries that point to it.
 
@@ -65,11 +75,7 @@ class Ledger:
             if old is not None:
                 sources = old.sources | (new.sources if new is not None else frozenset())
                 self.save_contacts([msgspec.structs.replace(old, key=new_key, sources=sources)])
-                connection.execute(
-                    delete(ledger_contacts).where(
-                        ledger_contacts.c.account == self._account, ledger_contacts.c.key == old_key
-                    )
-                )
+                self.forget_contacts([old_key])
             connection.execute(
                 update(ledger_sources)
                 .where(ledger_sources.c.account == self._account, ledger_sources.c.contact_key == old_key)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from tajo_pipelines.model.errors import ConfigError
@@ -49,13 +49,26 @@ def open_store(database_url: str) -> Store:
 
 
 def open_engine(url: URL) -> Engine:
-    """An engine with the settings that the store leans on. Parameters never stand in its errors."""
+    """An engine with the settings that the store leans on. What a row holds never stands in its errors."""
+    engine = _engine(url)
+    event.listen(engine, "handle_error", _shorten)
+    return engine
+
+
+def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+
+
+def _shorten(context: ExceptionContext) -> None:
+    """PostgreSQL's first line says what is wrong; the further ones quote the values."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if isinstance(error, sqlite3.Error | DBAPIError | context.dialect.loaded_dbapi.Error) and error.args:
+            error.args = (str(error.args[0]).strip().partition("\n")[0], *error.args[1:])
 
 
 def _checked(database_url: str) -> URL:

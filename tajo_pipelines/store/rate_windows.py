@@ -157,6 +157,15 @@ class Bucket(msgspec.Struct):
         releases = sorted(booked.release for booked in self.recent if booked.release > now)
         return releases[len(releases) - limit] - now if len(releases) >= limit else 0.0
 
+    def ended(self, now: float, ticket: Ticket | None) -> None:
+        """A call has its answer, or will get none: it has arrived by now, if ever."""
+        if ticket is None:
+            return
+        for booked in self.recent:
+            if booked.number == ticket.number:
+                booked.answered = now
+                booked.release = min(booked.release, now + 1 + MARGIN)
+
     def answered(
         self,
         now: float,
@@ -167,11 +176,7 @@ class Bucket(msgspec.Struct):
         reset: float | None,
     ) -> None:
         """Learn from an answer and its headers; ``reset`` in remaining seconds."""
-        if ticket is not None:
-            for booked in self.recent:
-                if booked.number == ticket.number:
-                    booked.answered = now
-                    booked.release = min(booked.release, now + 1 + MARGIN)
+        self.ended(now, ticket)
         if limit is None or limit <= 0:
             return
         if self._speaks_of_the_hour(limit, reset):

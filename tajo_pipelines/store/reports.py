@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,7 @@ class RunReport:
 
     Attributes:
         status: ``running``, or how it ended: ``done``, ``failed``, ``skipped``.
+        details: What else is known of it, as JSON.
     """
 
     run_id: str
@@ -54,6 +56,7 @@ class RunReport:
     started_at: datetime
     finished_at: datetime | None
     status: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunReports:
@@ -69,6 +72,7 @@ class RunReports:
             "connection": report.connection,
             "stream": report.stream,
             "report": _encode(report.report),
+            "details": msgspec.json.encode(report.details).decode(),
             "started_at": report.started_at,
             "finished_at": report.finished_at,
             "status": report.status,
@@ -145,6 +149,7 @@ def _report(row: Any) -> RunReport:
         started_at=row.started_at,
         finished_at=row.finished_at,
         status=row.status,
+        details=msgspec.json.decode(row.details),
     )
 
 

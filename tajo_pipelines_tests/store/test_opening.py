@@ -26,9 +26,7 @@ def test_migrations_make_the_tables_that_the_code_uses(database_url: str) -> Non
         found = sa.inspect(connection)
         for table in metadata.tables.values():
             # Names come from two places, and SQLite compares them loosely.
-            assert {index["name"] for index in found.get_indexes(table.name)} >= {
-                index.name for index in table.indexes
-            }
+            assert {index["name"] for index in found.get_indexes(table.name)} >= {index.name for index in table.indexes}
     store.close()
 
 
@@ -38,9 +36,7 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
-def test_opening_is_silent_and_leaves_logging_alone(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_opening_is_silent_and_leaves_logging_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before = (list(logging.getLogger().handlers), logging.getLogger("alembic").handlers[:])
     level = logging.getLogger().level
     open_store(f"sqlite:///{tmp_path}/a/b/tajo.db").close()

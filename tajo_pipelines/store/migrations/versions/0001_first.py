@@ -267,6 +267,7 @@ def _diary() -> None:
         sa.Column("connection", sa.Text, nullable=False),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("report", sa.Text, nullable=False),
+        sa.Column("details", sa.Text, nullable=False),
         sa.Column("started_at", TIME, nullable=False),
         sa.Column("finished_at", TIME),
         sa.Column("status", sa.Text, nullable=False),
