@@ -62,8 +62,13 @@ class DeliveryRequest:
     replay: tuple[Batch, ...] | None = None
 
 
-def deliver(workspace: Workspace, request: DeliveryRequest) -> Delivered:
+def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered) -> None:
     """Hand every undelivered batch of a stream to Brevo.
+
+    Args:
+        workspace: Settings and store.
+        request: What to deliver.
+        delivered: Filled as it goes, so that it is true also where the delivery fails.
 
     Raises:
         TajoError: Brevo can't be reached, doesn't let us in, or the account isn't ready. What was written until then
@@ -72,13 +77,11 @@ def deliver(workspace: Workspace, request: DeliveryRequest) -> Delivered:
     connection = workspace.connection(request.connection)
     account = workspace.account(connection)
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request):
-        delivered = Delivered()
         try:
             _Delivery.make(workspace, connection, opened, request, delivered).run()
         finally:
             _settle(opened, delivered)
         delivered.report.check()
-        return delivered
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Landed:
         started: Start of the window that was read; None for everything.
         ended: Its end.
         full: Whether everything was asked for.
+        already_running: Whether another run reads the stream: nothing was landed then.
     """
 
     rows: int = 0
@@ -38,22 +39,22 @@ class Landed:
     started: datetime | None = None
     ended: datetime | None = None
     full: bool = False
+    already_running: bool = False
 
 
-def land(workspace: Workspace, batches: Iterable[RecordBatch]) -> Landed:
+def land(workspace: Workspace, batches: Iterable[RecordBatch], landed: Landed) -> None:
     """Write batches to the landing, one after the other, each committed with its watermark and cursor.
 
     Args:
         workspace: Where to.
         batches: A `Reading`, as a rule.
+        landed: Filled as it goes, so that it is true also where reading fails.
     """
-    landed = Landed()
     for batch in batches:
         _land_one(workspace, batch, landed)
         landed.started, landed.ended, landed.full = batch.window.start, batch.window.end, batch.full
         names = (batch.request.connection, batch.request.stream)
         landed.watermark = workspace.store.batches.watermark(*names)
-    return landed
 
 
 def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:

@@ -1,0 +1,109 @@
+"""Keeps what a run did with a stream, also when it failed: the command line and the UI read it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tajo_pipelines.model.errors import TajoError
+from tajo_pipelines.model.report import StreamReport
+from tajo_pipelines.store.leases import LeaseTaken
+from tajo_pipelines.store.reports import RunReport
+from tajo_pipelines.sync.landing import Landed
+from tajo_pipelines.sync.outcome import (
+    Delivered,
+    error_document,
+    notice_document,
+    time_document,
+)
+from tajo_pipelines.sync.workspace import Workspace
+
+LANDED = "landed"
+DONE = "done"
+FAILED = "failed"
+ALREADY_RUNNING = "already_running"
+
+
+@dataclass(slots=True)
+class RunLog:
+    """The report of one stream in one run.
+
+    Its ``details`` hold, as JSON: ``window`` (start, end, full), ``landed`` (rows, batches, malformed), ``watermark``,
+    ``brevo`` (what was spent), ``warnings``, ``error``.
+    """
+
+    workspace: Workspace
+    run_id: str
+    connection: str
+    stream: str
+    _details: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def landing(self) -> Iterator[Landed]:
+        """Around a landing: notes how far it came, and the error that ended it."""
+        landed = Landed()
+        self._save("running")
+        try:
+            yield landed
+        except LeaseTaken as taken:
+            self._details["error"] = error_document(taken)
+            self._save(ALREADY_RUNNING)
+            raise
+        except TajoError as error:
+            self._note_landed(landed)
+            self._details["error"] = error_document(error)
+            self._save(FAILED)
+            raise
+        self._note_landed(landed)
+        self._save(LANDED)
+
+    @contextmanager
+    def delivery(self, delivered: Delivered) -> Iterator[None]:
+        """Around a delivery: notes the numbers, and the error that ended it."""
+        earlier = self.workspace.store.reports.get(self.run_id, self.connection, self.stream)
+        self._details = dict(earlier.details) if earlier is not None else {}
+        try:
+            yield
+        except TajoError as error:
+            self._details["error"] = error_document(error)
+            self._note_delivered(delivered)
+            self._save(FAILED, delivered.report)
+            raise
+        self._note_delivered(delivered)
+        status = ALREADY_RUNNING if earlier is not None and earlier.status == ALREADY_RUNNING else DONE
+        self._save(status, delivered.report)
+
+    def _note_landed(self, landed: Landed) -> None:
+        self._details["window"] = {
+            "start": time_document(landed.started),
+            "end": time_document(landed.ended),
+            "full": landed.full,
+        }
+        self._details["landed"] = {
+            "rows": landed.rows,
+            "batches": landed.batches,
+            "malformed": landed.malformed,
+        }
+        self._details["watermark"] = time_document(landed.watermark)
+
+    def _note_delivered(self, delivered: Delivered) -> None:
+        self._details["brevo"] = delivered.spent.document()
+        self._details["warnings"] = [notice_document(notice) for notice in delivered.notices]
+
+    def _save(self, status: str, report: StreamReport | None = None) -> None:
+        store, now = self.workspace.store, self.workspace.now()
+        earlier = store.reports.get(self.run_id, self.connection, self.stream)
+        finished = now if status in (DONE, FAILED, ALREADY_RUNNING) else None
+        kept = RunReport(
+            run_id=self.run_id,
+            connection=self.connection,
+            stream=self.stream,
+            report=report or StreamReport(),
+            started_at=earlier.started_at if earlier is not None else now,
+            finished_at=finished,
+            status=status,
+            details=self._details,
+        )
+        store.reports.save(kept)
