@@ -18,8 +18,8 @@ from tajo_pipelines.store.opening import MIGRATIONS
 from tajo_pipelines.store.schema import HEAD, metadata
 
 
-def test_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
-    store = open_store(database_url)
+def test_migrations_make_the_tables_that_the_code_uses(empty_url: str) -> None:
+    store = open_store(empty_url)
     with store.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -45,22 +45,22 @@ def test_opening_is_silent_and_leaves_logging_alone(tmp_path: Path, capfd: pytes
     assert logging.getLogger().level == level
 
 
-def test_processes_that_start_at_once_all_succeed(database_url: str) -> None:
+def test_processes_that_start_at_once_all_succeed(empty_url: str) -> None:
     code = "import sys; from tajo_pipelines.store import open_store; open_store(sys.argv[1]).set_note('a', 'b')"
-    started = [subprocess.Popen([sys.executable, "-c", code, database_url]) for _ in range(4)]
+    started = [subprocess.Popen([sys.executable, "-c", code, empty_url]) for _ in range(4)]
     assert [process.wait(30) for process in started] == [0, 0, 0, 0]
-    store = open_store(database_url)
+    store = open_store(empty_url)
     assert store.note("a") == "b"
     store.close()
 
 
-def test_a_store_of_a_newer_version_is_refused(database_url: str) -> None:
-    store = open_store(database_url)
+def test_a_store_of_a_newer_version_is_refused(empty_url: str) -> None:
+    store = open_store(empty_url)
     with store.database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     store.close()
     with pytest.raises(ConfigError, match="newer version") as caught:
-        open_store(database_url)
+        open_store(empty_url)
     assert caught.value.code == "store_newer"
 
 
