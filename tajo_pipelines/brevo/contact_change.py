@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from tajo_pipelines.brevo.consent_door import ChannelPlan, OnUnknown
+from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import AttributeEntry, Block, ContactEntry, SourceEntry
 from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
@@ -168,6 +170,11 @@ class Draft:
         return any(plan.block is not None and plan.block.reason == "unknown" for plan in self.channels.values())
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is to be sent."""
+        return not (self.writes or self.frees or self.leave)
+
+    @property
     def writes(self) -> bool:
         """Whether there is anything to send besides leaving lists and freeing."""
         changed = bool(self.attributes or self.cleared or self.lists or self.renamed_from)
@@ -203,12 +210,35 @@ class Draft:
         )
 
 
+def settle_letters(state: AccountState, drafts: Sequence[Draft], run_id: str) -> None:
+    """Keep the letters of drafts that were settled, and close those of their records that no longer hold."""
+    letters = [letter for draft in drafts for letter in draft.letters]
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for draft in drafts:
+        for change in draft.changes:
+            keys[(change.connection, change.stream)].append(change.key)
+    state.write_letters(letters, run_id)
+    for (connection, stream), of_stream in keys.items():
+        state.close_letters(connection, stream, of_stream, kinds=CONTACT_LETTERS, keep=letters)
+
+
+CONTACT_LETTERS = (LetterKind.RECORD, LetterKind.FIELD)
+"""Kinds of letters that are about a contact."""
+
 SETTLING = timedelta(minutes=10)
 """How long a contact may be missing from a reading after it was accepted."""
 
 
-def phone_letters(changes: Iterable[ContactChange], vendor: VendorAnswer | None = None) -> list[Letter]:
-    """Letters for a number that another contact holds."""
+DUPLICATE_PHONE = "another contact of the account holds this phone number; the rest was sent without it"
+
+
+def phone_letters(
+    changes: Iterable[ContactChange],
+    vendor: VendorAnswer | None = None,
+    reason: str = "duplicate_phone",
+    message: str = DUPLICATE_PHONE,
+) -> list[Letter]:
+    """Letters for a number that can't be given to the contact; that another one holds it, unless said."""
     return [
         Letter(
             connection=change.connection,
@@ -216,8 +246,8 @@ def phone_letters(changes: Iterable[ContactChange], vendor: VendorAnswer | None 
             key=change.key,
             kind=LetterKind.FIELD,
             field=SMS,
-            reason="duplicate_phone",
-            message="another contact of the account holds this phone number; the rest was sent without it",
+            reason=reason,
+            message=message,
             vendor=vendor,
         )
         for change in changes

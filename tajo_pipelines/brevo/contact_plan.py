@@ -37,6 +37,8 @@ from tajo_pipelines.model.ledger import AttributeEntry, Block
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
 
+PHONE_NOT_TAKEN = "Brevo was given this phone number and doesn't show it; it isn't sent again before it changes"
+
 Redate = Callable[[SeenContact], Sequence[Fact]]
 """Asks Brevo's statistics for the dates of a contact's objections."""
 
@@ -80,7 +82,7 @@ def plan_contacts(
         if resolved.old_key and resolved.old_key != resolved.key:
             moves.append(resolved)
     facts = _gather_facts(drafts.values(), moves, known, state)
-    _share_phones(drafts.values(), known)
+    _share_phones(drafts.values(), known, policy)
     for draft in drafts.values():
         _plan_consent(draft, facts, policy, redate, state, now)
         _plan_attributes(draft, policy)
@@ -127,11 +129,15 @@ def _new_draft(resolved: Resolved, known: Known) -> Draft:
     )
 
 
-def _share_phones(drafts: Iterable[Draft], known: Known) -> None:
+def _share_phones(drafts: Iterable[Draft], known: Known, policy: ContactPolicy) -> None:
     """Give each number to one contact: Brevo refuses a whole contact over a number that another one holds."""
     taken: dict[str, str] = {}
     for draft in drafts:
         if draft.phone is None:
+            continue
+        if _not_taken(draft) and not policy.force:
+            draft.letters += phone_letters(draft.changes, None, "phone_not_taken", PHONE_NOT_TAKEN)
+            draft.phone = None
             continue
         mine = {draft.key, draft.renamed_from}
         holders = {taken.get(draft.phone), known.phone_holder(draft.phone)} - {None}
@@ -140,6 +146,14 @@ def _share_phones(drafts: Iterable[Draft], known: Known) -> None:
             draft.phone = None
         else:
             taken[draft.phone] = draft.key
+
+
+def _not_taken(draft: Draft) -> bool:
+    """Whether the number was given before and isn't there: an import drops what it can't read, without a word."""
+    entry, seen = draft.entry, draft.seen
+    if entry is None or seen is None or entry.sent_at is None or entry.phone != draft.phone:
+        return False
+    return seen.phone != draft.phone and seen.read_at > entry.sent_at
 
 
 Facts = dict[tuple[str, Channel], list[Fact]]
@@ -201,7 +215,7 @@ def _plan_consent(
             now=now,
         )
         if verdict.contested:
-            draft.letters += _contested(draft, channel)
+            draft.letters += _contested(draft, channel, verdict.objection)
 
 
 def _held_phone(draft: Draft) -> str | None:
@@ -245,7 +259,18 @@ def _blocked_now(draft: Draft, channel: Channel, held: dict[str, Block]) -> bool
     return seen or (block is not None and block.at > draft.seen.read_at)
 
 
-def _contested(draft: Draft, channel: Channel) -> list[Letter]:
+def _contested(draft: Draft, channel: Channel, objection: Fact | None) -> list[Letter]:
+    """A letter for the record whose yes is the newest of those that came after the objection."""
+    since = objection.at if objection is not None else None
+    said = [
+        (fact.at, change)
+        for change in draft.changes
+        for fact in change.facts
+        if fact.channel is channel and fact.state is State.GRANTED and fact.at and since and fact.at > since
+    ]
+    if not said:
+        return []
+    _, change = max(said, key=lambda pair: pair[0])
     return [
         Letter(
             connection=change.connection,
@@ -256,8 +281,6 @@ def _contested(draft: Draft, channel: Channel) -> list[Letter]:
             reason="opt_in_after_objection",
             message=f"said yes to {channel.value} after an objection elsewhere, unconfirmed: left blocked",
         )
-        for change in draft.changes
-        if any(fact.channel is channel and fact.state is State.GRANTED for fact in change.facts)
     ]
 
 

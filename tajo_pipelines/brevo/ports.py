@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import ContactEntry, PendingImport, SourceEntry
-from tajo_pipelines.model.letter import Letter
+from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
 
 
@@ -179,8 +179,16 @@ class AccountState(Protocol):
         """Keep letters; how many are new (not open before)."""
         ...
 
-    def close_letters(self, connection: str, stream: str, keys: Sequence[str], *, keep: Iterable[Letter] = ()) -> int:
-        """Close the open letters of these records, but for those in ``keep``; how many were closed."""
+    def close_letters(
+        self,
+        connection: str,
+        stream: str,
+        keys: Sequence[str],
+        *,
+        kinds: Collection[LetterKind],
+        keep: Iterable[Letter] = (),
+    ) -> int:
+        """Close the open letters of these records and kinds, but for those in ``keep``; how many were closed."""
         ...
 
     # cached facts of the account

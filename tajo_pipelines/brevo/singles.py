@@ -16,7 +16,7 @@ from tajo_pipelines.brevo.consent_door import (
     parse_mark,
     read_flags,
 )
-from tajo_pipelines.brevo.contact_change import EMAIL, SMS, ContactPolicy, Draft, Outcome, phone_letters
+from tajo_pipelines.brevo.contact_change import EMAIL, SMS, ContactPolicy, Draft, Outcome, phone_letters, settle_letters
 from tajo_pipelines.brevo.contact_plan import plan_contacts, without_phone
 from tajo_pipelines.brevo.learning import STATISTICS, statistics_facts
 from tajo_pipelines.brevo.picture import ReadContact, read_contact
@@ -30,6 +30,9 @@ from tajo_pipelines.model.picture import SeenContact
 
 CONTACTS = "/contacts"
 CONTACT = "/contacts/{identifier}"
+BAD_REQUEST = 400
+NOT_FOUND = 404
+PHONE_REFUSED = "Brevo refuses the contact with this phone number; the rest was sent without it"
 
 
 @dataclass(slots=True)
@@ -209,17 +212,24 @@ class Singles:
     # -- what comes of it ---------------------------------------------------------------------------------------
 
     def _refused(self, draft: Draft, refusal: BrevoRefusal, *, again: bool) -> Outcome:
-        duplicates = {name.upper() for name in refusal.duplicates}
-        if SMS in duplicates and draft.email is not None and draft.phone is not None:
-            return self.write(without_phone(draft, phone_letters(draft.changes, refusal.vendor)), again=again)
-        if again and (EMAIL in duplicates or (not draft.exists and draft.guesses)):
+        duplicates = {name.upper().removesuffix("_ID") for name in refusal.duplicates}
+        if draft.email is not None and SMS in draft.attributes:
+            if duplicates & {SMS, "PHONE"}:
+                letters = phone_letters(draft.changes, refusal.vendor)
+                return self.write(without_phone(draft, letters), again=again)
+            if refusal.status == BAD_REQUEST and not duplicates:
+                # Brevo doesn't say which field it refuses; a number is what it checks hardest.
+                letters = phone_letters(draft.changes, refusal.vendor, "phone_refused", PHONE_REFUSED)
+                return self.write(without_phone(draft, letters), again=again)
+        joined = EMAIL in duplicates or (draft.email is None and bool(duplicates))
+        if again and (joined or (not draft.exists and draft.guesses)):
             # Someone made the contact since the account was read: look at it, then plan anew.
             key = draft.email or draft.key
             found = read_contact(self.client, key, kind="email_id" if "@" in key else "phone_id")
             if found is not None:
                 self.state.save_picture([found.seen])
                 return self._replan(draft, Outcome.FAILED)
-        if again and refusal.status == 404 and draft.exists:
+        if again and refusal.status == NOT_FOUND and draft.exists:
             self._forget(draft)
             return self._replan(draft, Outcome.FAILED)
         self._letter(draft, "refused", "Brevo refuses this contact", refusal=refusal)
@@ -250,18 +260,15 @@ class Singles:
         ]
 
     def _done(self, draft: Draft, outcome: Outcome, **changes: Any) -> Outcome:
-        now = self.clock()
-        keys = [(change.connection, change.stream, change.key) for change in draft.changes]
         with self.state.transaction():
-            self.state.write_letters(draft.letters, self.run_id)
             if outcome is Outcome.FAILED:
+                self.state.write_letters(draft.letters, self.run_id)
                 return outcome
             if outcome is Outcome.SENT:
-                entry = draft.ledger_entry(now, state=Delivered.CONFIRMED, **changes)
+                entry = draft.ledger_entry(self.clock(), state=Delivered.CONFIRMED, **changes)
                 self.state.save_contacts([entry])
             self.state.save_sources(draft.source_entries())
-            for connection, stream, key in keys:
-                self.state.close_letters(connection, stream, [key], keep=draft.letters)
+            settle_letters(self.state, [draft], self.run_id)
         return outcome
 
     def _letter(

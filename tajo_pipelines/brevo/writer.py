@@ -13,7 +13,14 @@ import structlog
 from tajo_pipelines.brevo import lists as brevo_lists
 from tajo_pipelines.brevo.bulk import Bulk, group_drafts
 from tajo_pipelines.brevo.client import BrevoClient
-from tajo_pipelines.brevo.contact_change import ContactChange, ContactPolicy, Draft, Outcome, phone_letters
+from tajo_pipelines.brevo.contact_change import (
+    ContactChange,
+    ContactPolicy,
+    Draft,
+    Outcome,
+    phone_letters,
+    settle_letters,
+)
 from tajo_pipelines.brevo.contact_plan import plan_contacts, without_phone
 from tajo_pipelines.brevo.enforcement import read_account
 from tajo_pipelines.brevo.ports import AccountState
@@ -93,11 +100,13 @@ class ContactWriter:
         return [outcomes[id(change)] for change in changes]
 
     def _send(self, drafts: Sequence[Draft]) -> Iterable[tuple[Draft, Outcome]]:
-        groups, alone = group_drafts(drafts, self.policy)
+        idle = [draft for draft in drafts if draft.idle]
+        self._settle(idle)
+        yield from ((draft, Outcome.UNCHANGED) for draft in idle)
+        groups, alone = group_drafts((draft for draft in drafts if not draft.idle), self.policy)
         result = self._bulk.send(groups)
-        for draft in result.sent:
-            self._close(draft)
-            yield draft, Outcome.SENT
+        self._settle(result.sent)
+        yield from ((draft, Outcome.SENT) for draft in result.sent)
         for draft, message in result.refused:
             self._refuse(draft, message)
             yield draft, Outcome.FAILED
@@ -107,11 +116,10 @@ class ContactWriter:
             leaves = outcome is Outcome.UNCHANGED and draft.leave
             yield draft, Outcome.SENT if leaves else outcome
 
-    def _close(self, draft: Draft) -> None:
+    def _settle(self, drafts: Sequence[Draft]) -> None:
         with self.state.transaction():
-            self.state.write_letters(draft.letters, self.run_id)
-            for change in draft.changes:
-                self.state.close_letters(change.connection, change.stream, [change.key], keep=draft.letters)
+            self.state.save_sources(entry for draft in drafts for entry in draft.source_entries())
+            settle_letters(self.state, drafts, self.run_id)
 
     def _refuse(self, draft: Draft, message: str) -> None:
         letters = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import ContactEntry, PendingImport, SourceEntry
-from tajo_pipelines.model.letter import Letter
+from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
 from tajo_pipelines.store.account_cache import AccountCache
 from tajo_pipelines.store.consent import Consent
@@ -138,9 +138,17 @@ class AccountState:
         """Keep letters; how many are new (not open before)."""
         return self._letters.write(letters, run_id)
 
-    def close_letters(self, connection: str, stream: str, keys: Sequence[str], *, keep: Iterable[Letter] = ()) -> int:
-        """Close the open letters of these records, but for those in ``keep``; how many were closed."""
-        return self._letters.close(connection, stream, keys, keep=keep)
+    def close_letters(
+        self,
+        connection: str,
+        stream: str,
+        keys: Sequence[str],
+        *,
+        kinds: Collection[LetterKind],
+        keep: Iterable[Letter] = (),
+    ) -> int:
+        """Close the open letters of these records and kinds, but for those in ``keep``; how many were closed."""
+        return self._letters.close(connection, stream, keys, kinds=kinds, keep=keep)
 
     def cached(self, name: str, now: datetime, max_age: float) -> Mapping[str, object] | None:
         """A cached document, if it is at most ``max_age`` seconds old."""

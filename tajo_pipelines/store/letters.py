@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,15 +78,26 @@ class Letters:
                     connection.execute(statement, turn)
         return new
 
-    def close(self, connection: str, stream: str, keys: Sequence[str], *, keep: Iterable[Letter] = ()) -> int:
-        """Close the open letters of these records, but for those in ``keep``; how many were closed."""
+    def close(
+        self,
+        connection: str,
+        stream: str,
+        keys: Sequence[str],
+        *,
+        kinds: Collection[LetterKind] = tuple(LetterKind),
+        keep: Iterable[Letter] = (),
+    ) -> int:
+        """Close the open letters of these records and kinds, but for those in ``keep``; how many were closed."""
         kept = {_cause(_identity(letter)) for letter in keep}
+        kind_at = _CAUSE.index("kind")
         closed = 0
         with self._database.writing() as writing:
             for part in chunks(keys):
                 known = self._open_causes(writing, set(part), connection, stream)
                 closed += self._set(
-                    writing, [id_ for cause, id_ in known.items() if cause not in kept], LetterState.CLOSED
+                    writing,
+                    [id_ for cause, id_ in known.items() if cause not in kept and cause[kind_at] in kinds],
+                    LetterState.CLOSED,
                 )
         return closed
 

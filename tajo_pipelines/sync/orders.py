@@ -177,8 +177,8 @@ class OrderDelivery:
             accepted = [item for item in part if item.order.id not in refused]
             with self._state.transaction():
                 self._state.save_sources(_entry(item) for item in accepted)
-                for item in accepted:
-                    self._state.close_letters(self.connection, STREAM, [item.origin.key], keep=item.buyer.letters)
+                keys = [item.origin.key for item in accepted]
+                self._state.close_letters(self.connection, STREAM, keys, kinds=[LetterKind.ORDER])
             self.report.sent += len(accepted)
             self.spent.orders += len(accepted)
             for item in part:

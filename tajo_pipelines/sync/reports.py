@@ -51,9 +51,9 @@ class RunLog:
             self._details["error"] = error_document(taken)
             self._save(ALREADY_RUNNING)
             raise
-        except TajoError as error:
+        except BaseException as error:
             self._note_landed(landed)
-            self._details["error"] = error_document(error)
+            self._details["error"] = _error(error)
             self._save(FAILED)
             raise
         self._note_landed(landed)
@@ -66,8 +66,8 @@ class RunLog:
         self._details = dict(earlier.details) if earlier is not None else {}
         try:
             yield
-        except TajoError as error:
-            self._details["error"] = error_document(error)
+        except BaseException as error:
+            self._details["error"] = _error(error)
             self._note_delivered(delivered)
             self._save(FAILED, delivered.report)
             raise
@@ -107,3 +107,12 @@ class RunLog:
             details=self._details,
         )
         store.reports.save(kept)
+
+
+def _error(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, TajoError):
+        return error_document(error)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return error_document(TajoError("stopped by a signal", code="interrupted"))
+    # What we didn't foresee may hold anything: only its kind is kept here, the run's log has the rest.
+    return error_document(TajoError(f"an unforeseen {type(error).__name__}", code="unexpected"))
