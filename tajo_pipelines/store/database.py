@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, CursorResult, Engine, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.elements import ColumnElement
 
 from tajo_pipelines.model.errors import RetryableError
@@ -102,6 +103,9 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except PoolTimeoutError as error:
+        message = "the store's connections are all in use"
+        raise RetryableError(message, code="store_unavailable", where="store") from error
     except OperationalError as error:
         if _is_ours(error):
             raise

@@ -28,7 +28,7 @@ STRADDLE = 2.0
 """Calls booked so shortly before an hour's end may arrive after it, and count there too."""
 
 KEPT = 64
-"""Bookings that are remembered at least, for `STRADDLE`."""
+"""Bookings of a bucket without a limit a second that are remembered for `STRADDLE`."""
 
 
 class Limits(Protocol):
@@ -126,19 +126,16 @@ class Bucket(msgspec.Struct):
         if wait > 0:
             return wait
         self.number += 1
-        self.recent = [booked for booked in self._kept(now) if self._matters(booked, now)]
+        self.recent = self._kept(now)
         self.recent.append(Booked(self.number, now, now + FLIGHT + 1 + MARGIN))
         self.hour.used += 1
         return Ticket(self.number, now, self.hour.number)
 
     def _kept(self, now: float) -> list[Booked]:
-        """Those that occupy a place, and of the others the last few."""
-        spare = len(self.recent) - max(KEPT, 2 * (self.second.value or 0))
-        return [booked for place, booked in enumerate(self.recent) if place >= spare or booked.release > now]
-
-    def _matters(self, booked: Booked, now: float) -> bool:
-        occupies = self.second.value is not None and booked.release > now
-        return occupies or booked.at > now - STRADDLE
+        """Those that occupy a place in a second, and of the others the last few that may straddle an hour's end."""
+        if self.second.value is None:
+            return [booked for booked in self.recent[-KEPT:] if booked.at > now - STRADDLE]
+        return [booked for booked in self.recent if booked.release > now or booked.at > now - STRADDLE]
 
     def _turn_hour(self, now: float) -> None:
         if now < self.hour.end:

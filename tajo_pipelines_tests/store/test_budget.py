@@ -306,13 +306,13 @@ def test_threads_of_two_processes_share_one_budget(database_url: str, store: Sto
     serving = threading.Thread(target=vendor.serve_forever, kwargs={"poll_interval": 0.01})
     serving.start()
     url = f"http://127.0.0.1:{vendor.server_address[1]}/"
-    processes = [subprocess.Popen([sys.executable, "-c", CALLER, database_url, url, "8"]) for _ in range(2)]
+    processes = [subprocess.Popen([sys.executable, "-c", CALLER, database_url, url, "6"]) for _ in range(2)]
     codes = [process.wait(60) for process in processes]
     vendor.shutdown()
     serving.join()
     vendor.server_close()
     assert codes == [0, 0]
     assert Vendor.server_of_rates.refused == 0
-    assert Vendor.server_of_rates.accepted == 48
+    assert Vendor.server_of_rates.accepted == 36
     assert max(Counter(int(arrival - Vendor.arrivals[0]) for arrival in Vendor.arrivals).values()) <= 20
-    assert store.budget("acme").use()["contacts"].used == 48
+    assert store.budget("acme").use()["contacts"].used == 36

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -81,6 +84,22 @@ def test_a_locked_database_is_an_error_that_may_pass(tmp_path: Path, monkeypatch
     assert caught.value.code == "store_unavailable"
     first.close()
     second.close()
+
+
+def test_a_process_killed_in_a_transaction_leaves_nothing_of_it(store: Store, database_url: str) -> None:
+    code = """
+import os, signal, sys
+from tajo_pipelines.store import open_store
+store = open_store(sys.argv[1])
+store.set_note("before", "1")
+with store.transaction():
+    store.set_note("within", "1")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", code, database_url], check=False, timeout=30)
+    assert killed.returncode == -signal.SIGKILL
+    store.set_note("after", "1")
+    assert [store.note(name) for name in ("before", "within", "after")] == ["1", None, "1"]
 
 
 def test_errors_of_the_database_hold_no_personal_data(store: Store) -> None:
