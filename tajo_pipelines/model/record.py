@@ -8,10 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.order import Order
+from tajo_pipelines.model.product import Product
 
-Canonical: TypeAlias = Customer | Order
+Canonical: TypeAlias = Customer | Order | Product | Cart
 
 
 @dataclass(frozen=True, slots=True)
