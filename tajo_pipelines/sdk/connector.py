@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import ConfigError, Notice
-from tajo_pipelines.model.order import Order
-from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
 from tajo_pipelines.sdk.manifest import Manifest
@@ -63,11 +61,30 @@ class Page:
         records: In the order of the platform; may be empty.
         cursor: Reading goes on after this page with it; None where the platform gave none.
         last: Whether the stream ends here.
+        checkpoint: Whether the cursor is worth keeping at once, though few records or none came with it: the platform
+            has begun to work for this read, and may take long.
     """
 
     records: tuple[Record, ...]
     cursor: str | None
     last: bool
+    checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """One record that the platform no longer holds.
+
+    Attributes:
+        key: The platform's id as text: the key of its records.
+        at: When it went.
+        merged_into: Key of the record that took its place; None where there is none, or where the platform doesn't
+            tell merges from deletions (the manifest says which).
+    """
+
+    key: str
+    at: datetime
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +117,19 @@ class Stream:
         record: The canonical type that its objects become.
         overlap: How far a windowed read must reach back, because the platform's index lags behind its writes.
         incremental: Whether it can be asked for what changed in a window.
-        deletes: Whether deletions are seen.
+        deletes: Whether deletions are seen: whether `Source.deleted` may be asked.
         realtime: Whether webhooks tell of changes.
     """
 
     name: str
-    record: type[Customer | Order]
+    record: type[Canonical]
     overlap: timedelta
     incremental: bool
     deletes: bool
     realtime: bool
 
     @classmethod
-    def declared(cls, manifest: Manifest, name: str, *, record: type[Customer | Order], overlap: timedelta) -> Stream:
+    def declared(cls, manifest: Manifest, name: str, *, record: type[Canonical], overlap: timedelta) -> Stream:
         """The stream as its manifest declares it.
 
         Raises:
@@ -140,8 +157,8 @@ class Source(Protocol):
 
         Args:
             stream: Name of a stream.
-            window: Exactly the records with ``window.start <= updated_at < window.end``; None for all, in an order
-                in which cursors stay valid while the shop goes on selling.
+            window: Exactly the records with ``window.start <= updated_at < window.end``, in the order of
+                ``updated_at``; None for all, in an order in which cursors stay valid while the shop goes on selling.
             cursor: Go on after the page that carried it; only with the same window.
 
         Yields:
@@ -154,7 +171,26 @@ class Source(Protocol):
         """
         ...
 
-    def canonical(self, record: Record) -> Customer | Order:
+    def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
+        """What was deleted in a window.
+
+        Args:
+            stream: Name of a stream that says ``deletes``.
+            window: Exactly the deletions with ``window.start <= at < window.end``, as far back as the platform
+                remembers them.
+
+        Yields:
+            Deletions, each at least once.
+
+        Raises:
+            ConfigError: The stream's deletions aren't seen (code ``deletes_absent``).
+            AuthError: Credentials or permissions don't suffice.
+            RetryableError: The platform didn't answer within the patience.
+            ContractError: It answered against its documents.
+        """
+        ...
+
+    def canonical(self, record: Record) -> Canonical:
         """The canonical form of one record: no call, no look at anything but the record.
 
         Raises:
@@ -199,3 +235,15 @@ class Connector:
         known = ", ".join(stream.name for stream in self.streams)
         message = f"{self.manifest.name} has no stream {name!r}; it has {known}"
         raise ConfigError(message, code="unknown_stream")
+
+    def stream_with_deletions(self, name: str) -> Stream:
+        """A stream whose deletions are seen.
+
+        Raises:
+            ConfigError: When there is none of this name, or its deletions aren't seen (code ``deletes_absent``).
+        """
+        stream = self.stream(name)
+        if not stream.deletes:
+            message = f"{self.manifest.name} tells nothing of deleted {name}"
+            raise ConfigError(message, code="deletes_absent")
+        return stream

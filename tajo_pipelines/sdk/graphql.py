@@ -72,7 +72,7 @@ class Result:
 
 @dataclass(slots=True)
 class GraphQLClient:
-    """Queries to one endpoint; only queries, for a call in doubt is repeated.
+    """Calls to one endpoint. A query in doubt is repeated, a mutation isn't.
 
     Attributes:
         http: Client of the host.
@@ -107,6 +107,27 @@ class GraphQLClient:
                 isn't used: half an object would look like a whole one.
         """
         return self.http.persist(lambda: self._once(document, variables, size), patience)
+
+    def mutate(self, document: Document, variables: Mapping[str, Any]) -> Result:
+        """Run a mutation, once: repeated only where the platform surely didn't run it, for want of points.
+
+        Raises:
+            RetryableError: With ``in_doubt`` where it may have taken effect.
+            TajoError: As `query` does.
+        """
+
+        def attempt() -> Result | RetryableError:
+            try:
+                return self._once(document, variables, 1)
+            except RetryableError as error:
+                if error.code == "rate_limited":
+                    raise
+                return error
+
+        outcome = self.http.persist(attempt)
+        if isinstance(outcome, RetryableError):
+            raise RetryableError(outcome.message, code=outcome.code, where=outcome.where, in_doubt=True) from outcome
+        return outcome
 
     def _once(self, document: Document, variables: Mapping[str, Any], size: int) -> Result:
         self.throttle.before(document.name, size)

@@ -29,11 +29,16 @@ class StreamSpec(_Document):
 
 
 class Capabilities(_Document):
-    """What the connector can do beside reading; what it can't is declared absent and refused aloud."""
+    """What the connector can do beside reading; what it can't is declared absent and refused aloud.
+
+    Attributes:
+        merges: Whether `Source.deleted` tells which record took the place of a deleted one.
+    """
 
     bulk: Ability
     webhooks: Ability
     write_back: Ability
+    merges: Ability = "absent"
 
 
 class Scopes(_Document):

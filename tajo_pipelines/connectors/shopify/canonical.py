@@ -1,25 +1,24 @@
-"""Raw customers and orders -> canonical ones: plain fields by ``mapping.yaml``, the rest here."""
+"""Raw objects -> canonical ones: plain fields by ``mapping.yaml``, the rest here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from tajo_pipelines.connectors.shopify.consent import customer_signals, order_signals
+from tajo_pipelines.connectors.shopify.goods import Goods
+from tajo_pipelines.connectors.shopify.made import made, nodes_of
+from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.consent import Channel, Signal, State
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines.model.order import Address, Order, OrderLine
-from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.product import Product
+from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.sdk.fields import FieldReader, as_decimal
 from tajo_pipelines.sdk.manifest import MappingFile
-
-StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _CENT = Decimal("0.01")
 
@@ -34,6 +33,7 @@ class Canonicaliser:
         orders: Of an order's.
         lines: Of a line's.
         addresses: Of a postal address's.
+        goods: Makes the products and carts.
     """
 
     store: str
@@ -41,6 +41,7 @@ class Canonicaliser:
     orders: FieldReader[Order]
     lines: FieldReader[OrderLine]
     addresses: FieldReader[Address]
+    goods: Goods
 
     @classmethod
     def compiled(cls, mapping: MappingFile, store: str) -> Canonicaliser:
@@ -53,7 +54,22 @@ class Canonicaliser:
             FieldReader(Order, paths["orders"]),
             FieldReader(OrderLine, paths["lines"]),
             FieldReader(Address, paths["addresses"]),
+            Goods.compiled(mapping),
         )
+
+    def of(self, record: Record, kind: type[Canonical]) -> Canonical:
+        """The canonical form of a record.
+
+        Raises:
+            RejectedRecord: ``malformed``.
+        """
+        makers: dict[type[Canonical], Callable[[Record], Canonical]] = {
+            Customer: self.customer,
+            Order: self.order,
+            Product: self.goods.product,
+            Cart: self.goods.cart,
+        }
+        return makers[kind](record)
 
     def customer(self, record: Record) -> Customer:
         """The canonical customer.
@@ -70,7 +86,10 @@ class Canonicaliser:
         spent, orders = fields.get("total_spent"), fields.get("total_orders")
         if spent is not None and orders:
             fields["average_order_value"] = (spent / orders).quantize(_CENT)
-        return _made(Customer, fields)
+        if orders == 1 and "last_order_date" in fields:
+            # Shopify tells the last order's time alone; of one order it is the first one's too.
+            fields["first_order_date"] = fields["last_order_date"]
+        return made(Customer, fields)
 
     def order(self, record: Record) -> Order:
         """The canonical order.
@@ -92,22 +111,16 @@ class Canonicaliser:
         fields["store"] = self.store
         fields["billing"] = self._address(raw.get("billingAddress"))
         fields["shipping_address"] = self._address(raw.get("shippingAddress"))
-        fields["lines"] = self._lines(raw.get("lineItems"))
+        fields["lines"] = tuple(made(OrderLine, self.lines.read(node)) for node in nodes_of(raw, "lineItems"))
         fields["consent"] = order_signals(raw, fields["created_at"])
-        return _made(Order, fields)
+        return made(Order, fields)
 
     def _address(self, raw: Any) -> Address | None:
         if raw is None:
             return None
         if not isinstance(raw, dict):
             raise RejectedRecord("malformed", "an address is no object", field="billing")
-        return _made(Address, self.addresses.read(raw))
-
-    def _lines(self, raw: Any) -> tuple[OrderLine, ...]:
-        nodes = raw.get("nodes") if isinstance(raw, dict) else None
-        if not isinstance(nodes, list) or not all(isinstance(node, dict) for node in nodes):
-            raise RejectedRecord("malformed", "the order's lines are no list", field="lines")
-        return tuple(_made(OrderLine, self.lines.read(node)) for node in nodes)
+        return made(Address, self.addresses.read(raw))
 
 
 def removed_without_refund(raw: Mapping[str, Any], total: Decimal, refunded: Decimal) -> Decimal:
@@ -134,16 +147,3 @@ def _accepted(signals: tuple[Signal, ...], channel: Channel) -> bool | None:
         if signal.channel is channel:
             return signal.state is State.GRANTED
     return None
-
-
-def _made(kind: type[StructT], fields: dict[str, Any]) -> StructT:
-    missing = [name for name in kind.__struct_fields__ if name not in fields and _required(kind, name)]
-    if missing:
-        message = f"the platform gave no {', '.join(missing)}"
-        raise RejectedRecord("malformed", message, field=missing[0])
-    return kind(**fields)
-
-
-@lru_cache(maxsize=256)
-def _required(kind: type[msgspec.Struct], name: str) -> bool:
-    return next(field.required for field in msgspec.structs.fields(kind) if field.name == name)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tajo_pipelines.connectors.shopify.bulk import BulkReader
 from tajo_pipelines.connectors.shopify.canonical import Canonicaliser
-from tajo_pipelines.connectors.shopify.reading import Reader
+from tajo_pipelines.connectors.shopify.deletions import Deletions
+from tajo_pipelines.connectors.shopify.operation import Operations
+from tajo_pipelines.connectors.shopify.paging import Paging, Permissions
+from tajo_pipelines.connectors.shopify.reading import BulkMode, Reader
 from tajo_pipelines.connectors.shopify.shop import shop_domain
 from tajo_pipelines.connectors.shopify.streams import API_PATH, CHECK, MANIFEST, STREAMS
-from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError, Notice
-from tajo_pipelines.model.order import Order
-from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.sdk.auth import Auth, ClientCredentials, TokenHeader
 from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
-from tajo_pipelines.sdk.connector import ConnectionConfig, Connector, Page, SourceInfo
+from tajo_pipelines.sdk.connector import ConnectionConfig, Connector, Deleted, Page, SourceInfo
 from tajo_pipelines.sdk.graphql import GraphQLClient
 from tajo_pipelines.sdk.http import PATIENCE, HttpClient, Rule
 from tajo_pipelines.sdk.limits import CostThrottle
@@ -59,6 +61,7 @@ class ShopifySource:
     http: HttpClient
     client: GraphQLClient
     reader: Reader
+    deletions: Deletions
     canonicaliser: Canonicaliser
 
     def check(self) -> SourceInfo:
@@ -88,10 +91,14 @@ class ShopifySource:
         CONNECTOR.stream(stream)
         return self.reader.pages(stream, window, cursor)
 
-    def canonical(self, record: Record) -> Customer | Order:
-        """The canonical customer or order; see `Source.canonical`."""
-        kind = CONNECTOR.stream(record.stream).record
-        return self.canonicaliser.order(record) if kind is Order else self.canonicaliser.customer(record)
+    def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
+        """What was deleted in a window; see `Source.deleted`. Merged customers come as deleted ones."""
+        CONNECTOR.stream_with_deletions(stream)
+        return self.deletions.within(stream, window)
+
+    def canonical(self, record: Record) -> Canonical:
+        """The canonical form of a record; see `Source.canonical`."""
+        return self.canonicaliser.of(record, CONNECTOR.stream(record.stream).record)
 
     def close(self) -> None:
         """Let go of sockets."""
@@ -106,8 +113,8 @@ _WITHOUT = {
     ),
     "read_products": Notice(
         "no_product_ids",
-        "without the scope read_products the lines of orders may come without product and variant ids",
-        "orders",
+        "without the scope read_products no products are read, and lines may come without product and variant ids",
+        "products",
     ),
 }
 """What a recommended scope is for, told where it is missing."""
@@ -137,7 +144,16 @@ def open_source(config: ConnectionConfig, clock: Clock = SYSTEM_CLOCK) -> Shopif
     auth = _auth(config, http)
     client = GraphQLClient(http, API_PATH, auth, CostThrottle(clock), fatal=CLOSED)
     canonicaliser = Canonicaliser.compiled(registry.mapping_file(MANIFEST.name), domain)
-    return ShopifySource(http, client, Reader(client, clock, config.start_date), canonicaliser)
+    return ShopifySource(http, client, _reader(config, client, clock), Deletions(client), canonicaliser)
+
+
+def _reader(config: ConnectionConfig, client: GraphQLClient, clock: Clock) -> Reader:
+    permissions = Permissions()
+    return Reader(
+        Paging(client, clock, config.start_date, permissions),
+        BulkReader(Operations(client), clock, config.start_date, permissions),
+        _bulk_mode(config),
+    )
 
 
 def _auth(config: ConnectionConfig, http: HttpClient) -> Auth:
@@ -153,6 +169,14 @@ def _auth(config: ConnectionConfig, http: HttpClient) -> Auth:
         where=f"{config.name}.{missing}",
         hint="api_key holds the app's client id and api_secret its client secret, or api_key a token shpat_…",
     )
+
+
+def _bulk_mode(config: ConnectionConfig) -> BulkMode:
+    value = config.options.get("bulk", BulkMode.AUTO)
+    if value not in list(BulkMode):
+        message = f"bulk is {', '.join(BulkMode)}, not {value!r}"
+        raise ConfigError(message, code="invalid_value", where=f"{config.name}.bulk")
+    return BulkMode(value)
 
 
 def _patience(config: ConnectionConfig) -> float:

@@ -1,0 +1,53 @@
+"""Raw objects -> records: key and time, and whether they lie in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tajo_pipelines.model.errors import ContractError
+from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.window import Window, parse_time
+
+
+def record_of(stream: str, raw: Mapping[str, Any], read_at: datetime, where: str) -> Record:
+    """The record of a raw object.
+
+    Raises:
+        ContractError: It has no id or no time of change.
+    """
+    key = key_of(raw.get("legacyResourceId")) or key_of(raw.get("id"))
+    if key is None:
+        raise ContractError(f"one of the {stream} has no id", where=where)
+    return Record(stream, key, time_of(raw.get("updatedAt"), where), read_at, raw)
+
+
+def key_of(value: Any) -> str | None:
+    """The numeric id as text, of itself or of a global id; None where it is neither."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    number = str(value).partition("?")[0].rpartition("/")[2]
+    return number if number.isascii() and number.isdigit() else None
+
+
+def kind_of(gid: str) -> str:
+    """The type that a global id names: ``Order`` for ``gid://shopify/Order/1``."""
+    return gid.rpartition("/")[0].rpartition("/")[2]
+
+
+def time_of(value: Any, where: str) -> datetime:
+    """A time of the API.
+
+    Raises:
+        ContractError: It is none.
+    """
+    try:
+        return parse_time(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ContractError("an object has no time", where=where) from error
+
+
+def inside(record: Record, window: Window | None) -> bool:
+    """Whether a record was asked for: bounds are widened on the way to the platform."""
+    return window is None or (record.updated_at is not None and record.updated_at in window)
