@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from tajo_pipelines.model.consent import Channel, Fact
+from tajo_pipelines.model.event import Event
+from tajo_pipelines.model.intent import Intent, IntentState
 from tajo_pipelines.model.ledger import ContactEntry, PendingImport, SourceEntry
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
@@ -198,4 +200,43 @@ class AccountState(Protocol):
 
     def cache(self, name: str, document: Mapping[str, object], now: datetime) -> None:
         """Keep a document."""
+        ...
+
+    # events
+    @property
+    def intents(self) -> IntentLog:
+        """Events that are about to be sent."""
+        ...
+
+    # what is remembered of source records beyond their digest
+    def source_states(self, connection: str, stream: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Small JSON documents by record key; records without one are missing."""
+        ...
+
+    def save_source_states(self, connection: str, stream: str, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add or replace them."""
+        ...
+
+
+class IntentLog(Protocol):
+    """Events stored before they are sent. Every writing method commits, alone or within `AccountState.transaction`."""
+
+    def add(self, events: Sequence[Event], now: datetime) -> frozenset[str]:
+        """Keep events; the ids of those that may go: new, never handed over, or refused for certain before."""
+        ...
+
+    def mark(self, tajo_ids: Sequence[str], state: IntentState) -> None:
+        """Note what is known of events now."""
+        ...
+
+    def forget(self, tajo_ids: Sequence[str]) -> None:
+        """Drop events that were never handed over."""
+        ...
+
+    def states(self, tajo_ids: Sequence[str]) -> dict[str, IntentState]:
+        """What is known of events, by id; those never stored are missing."""
+        ...
+
+    def unfinished(self) -> list[Intent]:
+        """Events that are OPEN or SENDING, the first stored first."""
         ...

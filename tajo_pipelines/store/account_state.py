@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import ContactEntry, PendingImport, SourceEntry
@@ -14,13 +15,15 @@ from tajo_pipelines.store.account_cache import AccountCache
 from tajo_pipelines.store.consent import Consent
 from tajo_pipelines.store.database import Database, present
 from tajo_pipelines.store.imports import Imports
+from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.ledger import Ledger
 from tajo_pipelines.store.letters import Letters
 from tajo_pipelines.store.picture import Picture
+from tajo_pipelines.store.source_states import SourceStates
 
 
 class AccountState:
-    """Picture, consent, ledger, imports, letters and cache of one account.
+    """Picture, consent, ledger, imports, letters, cache and intents of one account.
 
     Every writing method commits, alone or within `transaction`.
 
@@ -28,6 +31,9 @@ class AccountState:
         database: Where it is kept.
         account: The account's identity, not its name in the configuration.
         clock: The present time.
+
+    Attributes:
+        intents: Events that are about to be sent.
     """
 
     def __init__(self, database: Database, account: str, clock: Callable[[], datetime] = present) -> None:
@@ -39,6 +45,8 @@ class AccountState:
         self._imports = Imports(database, account)
         self._letters = Letters(database, clock)
         self._cache = AccountCache(database, account)
+        self._source_states = SourceStates(database, account)
+        self.intents = Intents(database, account)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -157,3 +165,11 @@ class AccountState:
     def cache(self, name: str, document: Mapping[str, object], now: datetime) -> None:
         """Keep a document."""
         self._cache.put(name, document, now)
+
+    def source_states(self, connection: str, stream: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is remembered of records beyond their digest, by record key."""
+        return self._source_states.find(connection, stream, keys)
+
+    def save_source_states(self, connection: str, stream: str, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember it."""
+        self._source_states.save(connection, stream, states)

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
-from tajo_pipelines.store.database import Database, insert_into
+from tajo_pipelines.model.event import Event
+from tajo_pipelines.model.intent import Intent, IntentState
+from tajo_pipelines.store.database import Database, chunks, insert_into
 from tajo_pipelines.store.schema import intents
 
-OPEN = "open"
+_WHOLE = (IntentState.OPEN, IntentState.SENDING, IntentState.IN_DOUBT)
+"""States in which an event may be needed again; in all others it is forgotten but for its id."""
 
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """An event that was, or is about to be, sent.
-
-    Attributes:
-        tajo_id: Its id, the same for the same cause.
-        state: ``open`` until finished, then what became of it.
-    """
-
-    tajo_id: str
-    name: str
-    payload: Mapping[str, object]
-    state: str
-    created_at: datetime
+_FORGOTTEN = "{}"
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_EVENT = msgspec.json.Decoder(Event)
 
 
 class Intents:
@@ -39,43 +28,89 @@ class Intents:
         self._database = database
         self._account = account
 
-    def add(self, tajo_id: str, name: str, payload: Mapping[str, object], now: datetime) -> bool:
-        """Keep an intent; False where it was known before, whatever became of it."""
+    def add(self, events: Sequence[Event], now: datetime) -> frozenset[str]:
+        """Keep events that are to be sent.
+
+        One that is new, was never handed over, or was refused for certain may go; any other is left as it is.
+
+        Returns:
+            The ids of those that may go.
+        """
+        free: set[str] = set()
         with self._database.writing() as connection:
-            result = connection.execute(
-                insert_into(connection, intents)
-                .values(
+            known = self.states([event.tajo_id for event in events])
+            for event in events:
+                state = known.get(event.tajo_id)
+                if state is IntentState.OPEN or event.tajo_id in free:
+                    free.add(event.tajo_id)
+                    continue
+                statement = insert_into(connection, intents).values(
                     account=self._account,
-                    tajo_id=tajo_id,
-                    name=name,
-                    payload=msgspec.json.encode(dict(payload)).decode(),
-                    state=OPEN,
+                    tajo_id=event.tajo_id,
+                    name=event.name,
+                    payload=_ENCODER.encode(event).decode(),
+                    state=IntentState.OPEN.value,
                     created_at=now,
                 )
-                .on_conflict_do_nothing(index_elements=["account", "tajo_id"])
-            )
-        return result.rowcount == 1
+                again = {name: statement.excluded[name] for name in ("payload", "state")}
+                result = connection.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["account", "tajo_id"],
+                        set_=again,
+                        where=intents.c.state == IntentState.FAILED.value,
+                    )
+                )
+                if result.rowcount == 1:
+                    free.add(event.tajo_id)
+        return frozenset(free)
 
-    def finish(self, tajo_id: str, state: str) -> None:
-        """Note what became of it."""
+    def mark(self, tajo_ids: Sequence[str], state: IntentState) -> None:
+        """Note what is known of events now."""
+        values = {"state": state.value} | ({} if state in _WHOLE else {"payload": _FORGOTTEN})
         with self._database.writing() as connection:
-            connection.execute(
-                update(intents)
-                .where(intents.c.account == self._account, intents.c.tajo_id == tajo_id)
-                .values(state=state)
-            )
+            for part in chunks(tajo_ids):
+                connection.execute(
+                    update(intents)
+                    .where(intents.c.account == self._account, intents.c.tajo_id.in_(part))
+                    .values(**values)
+                )
 
-    def open(self) -> list[Intent]:
-        """All that aren't finished, oldest first."""
+    def forget(self, tajo_ids: Sequence[str]) -> None:
+        """Drop events that were never handed over."""
+        with self._database.writing() as connection:
+            for part in chunks(tajo_ids):
+                connection.execute(
+                    delete(intents).where(
+                        intents.c.account == self._account,
+                        intents.c.tajo_id.in_(part),
+                        intents.c.state == IntentState.OPEN.value,
+                    )
+                )
+
+    def states(self, tajo_ids: Sequence[str]) -> dict[str, IntentState]:
+        """What is known of events, by id; those never stored are missing."""
+        found: dict[str, IntentState] = {}
+        with self._database.reading() as connection:
+            for part in chunks(tajo_ids):
+                statement = select(intents.c.tajo_id, intents.c.state)
+                rows = connection.execute(
+                    statement.where(intents.c.account == self._account, intents.c.tajo_id.in_(part))
+                )
+                found.update({row.tajo_id: IntentState(row.state) for row in rows})
+        return found
+
+    def unfinished(self) -> list[Intent]:
+        """Events whose fate isn't settled, the first stored first."""
         statement = (
             select(intents)
-            .where(intents.c.account == self._account, intents.c.state == OPEN)
+            .where(
+                intents.c.account == self._account,
+                intents.c.state.in_([IntentState.OPEN.value, IntentState.SENDING.value]),
+            )
             .order_by(intents.c.created_at, intents.c.tajo_id)
         )
         with self._database.reading() as connection:
-            return [_intent(row) for row in connection.execute(statement)]
-
-
-def _intent(row: Any) -> Intent:
-    payload: dict[str, object] = msgspec.json.decode(row.payload, type=dict[str, object])
-    return Intent(row.tajo_id, row.name, payload, row.state, row.created_at)
+            return [
+                Intent(event=_EVENT.decode(row.payload), state=IntentState(row.state), created_at=row.created_at)
+                for row in connection.execute(statement)
+            ]

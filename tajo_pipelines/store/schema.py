@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from tajo_pipelines.store.column_types import FreeText, Serial, UtcTime
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration, as `migrations` knows it; kept here so that an up-to-date store opens without Alembic."""
 
 OPEN_LETTERS = "state IN ('open', 'retrying')"
@@ -117,6 +117,16 @@ ledger_sources = Table(
     Column("source_time", UtcTime, nullable=False),
     Column("hash", Text, nullable=False),
     Index("ix_ledger_sources_contact", "account", "contact_key"),
+)
+
+source_states = Table(
+    "source_states",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("connection", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("state", Text, nullable=False),
 )
 
 picture = Table(
