@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tajo_pipelines.brevo.event_documents import MAX_PROPERTY_BYTES
 from tajo_pipelines.brevo.events import MOST_DOUBTS
-from tajo_pipelines.sync.event_properties import KINDS, MOST_ITEMS, EventKind, Property
+from tajo_pipelines.sync.event_kinds import KINDS, MOST_ITEMS, EventKind, Property
 
 PAGE = Path(__file__).parents[1] / "docs" / "events.md"
 
@@ -42,21 +42,21 @@ def _rules() -> list[str]:
     return [
         "## When an event is sent",
         "",
-        "- **By age, not by path.** A cause older than `events.live_window` (24 hours unless configured) sends nothing,",
-        "  whether it came by a schedule, a backfill or a webhook. A younger one is sent on every path. `--with-events`",
-        "  lifts the limit for one run.",
+        "- **By age, not by path.** A cause older than `events.live_window` (24 hours unless configured) sends",
+        "  nothing, whether it came by a schedule, a backfill or a webhook. A younger one is sent on every path.",
+        "  `--with-events` lifts the limit for one run.",
         "- **Changes are told against what Brevo was last given.** An order that was never read before tells of its",
         "  creation, and of what has happened to it since, if the creation is young enough; an old one is silent.",
-        "- **The contact goes first.** An order's, cart's or customer's event is sent once its contact is written, through",
-        "  the same rules of consent as any other. No event ever changes a contact.",
-        "- **A cart** that was paid (`completed`), that has no lines and was never told (`empty`) or that changed too long",
-        "  ago (`history`) is counted as skipped. A cart whose content is what Brevo was told already is unchanged.",
+        "- **The contact goes first.** An order's, cart's or customer's event is sent once its contact is written,",
+        "  through the same rules of consent as any other. No event ever changes a contact.",
+        "- **A cart** that was paid (`completed`), that has no lines and was never told (`empty`) or that changed too",
+        "  long ago (`history`) is counted as skipped. A cart whose content Brevo was told already is unchanged.",
         "",
         "## At most once, with letters",
         "",
-        "Brevo has no way to recognise an event that is sent twice, and a doubled event can double a mail. So each event",
-        "has a `tajo_id` (a UUID of connection, stream, record and cause: the same cause has the same id on every path)",
-        "that is stored before the call, and none is handed over twice:",
+        "Brevo has no way to recognise an event that is sent twice, and a doubled event can double a mail. So each",
+        "event has a `tajo_id` (a UUID of connection, stream, record and cause: the same cause has the same id on",
+        "every path) that is stored before the call, and none is handed over twice:",
         "",
         *_table(
             ("what happens", "what becomes of the event"),

@@ -52,7 +52,8 @@ def divide(count: int, *, alone: BucketLimit, together: BucketLimit, size: int) 
     hours = 1
     while count - hours * share > hours * an_hour:
         hours += 1
-    return Division(count - hours * share if count > hours * share else 0, share)
+    # In the last hour its new share is there at once; whatever that leaves goes alone, from the first hour on.
+    return Division(max(count - hours * share, (hours - 1) * an_hour), share)
 
 
 def _per_hour(limit: BucketLimit) -> int:

@@ -24,7 +24,8 @@ from tajo_pipelines.model.digest import digest
 from tajo_pipelines.model.event import Event, tajo_id
 from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.window import format_time
-from tajo_pipelines.sync.event_properties import KINDS, customer_properties, fitting, order_properties, plain
+from tajo_pipelines.sync.event_kinds import KINDS
+from tajo_pipelines.sync.event_properties import customer_properties, fitting, order_properties, plain
 
 ORDERS = "orders"
 CUSTOMERS = "customers"

@@ -164,15 +164,3 @@ def test_the_last_reports_of_a_connection(store: Store) -> None:
     assert [item.run_id for item in store.reports.latest("shopify", "customers")] == ["r1"]
     assert store.reports.latest("hubspot") == []
     assert store.reports.of_run("r1", "hubspot") == []
-
-
-def test_an_intent_is_stored_once_and_open_until_finished(store: Store) -> None:
-    intents = store.intents("acme")
-    assert intents.add("id1", "order_placed", {"total": "1.00"}, NOON)
-    assert not intents.add("id1", "order_placed", {"total": "2.00"}, NOON)
-    assert store.intents("other").add("id1", "order_placed", {}, NOON)
-    (found,) = intents.open()
-    assert (found.name, found.payload, found.created_at) == ("order_placed", {"total": "1.00"}, NOON)
-    intents.finish("id1", "sent")
-    assert intents.open() == []
-    assert not intents.add("id1", "order_placed", {}, NOON)
