@@ -44,4 +44,4 @@ def tajo_id(connection: str, stream: str, key: str, cause: str) -> str:
         key: Key of the record.
         cause: What happened, so that another occurrence has another id: ``cart_updated:2026-11-24T22:00:00Z``.
     """
-    return str(uuid.uuid5(NAMESPACE, "\n".join((connection, stream, key, cause))))
+    return str(uuid.uuid5(NAMESPACE, f"{connection}\n{stream}\n{key}\n{cause}"))

@@ -239,6 +239,21 @@ def test_an_event_without_an_answer_is_a_letter_at_once_and_never_sent_again(
     assert len(at.requests) == 3
 
 
+@pytest.mark.parametrize("count", [1, 150])
+def test_before_a_call_its_beginning_is_stored(world: Callable[..., World], count: int) -> None:
+    account = Account()
+    at = world(account)
+    found: list[IntentState | None] = []
+
+    def look(_: Received) -> None:
+        found.extend(at.states(many(count)))
+
+    account.says = look
+    at.send(many(count))
+    assert set(found) == {IntentState.SENDING}
+    assert set(at.states(many(count))) == {IntentState.SENT}
+
+
 def test_events_in_doubt_in_a_batch_are_a_letter_each(world: Callable[..., World]) -> None:
     account = Account()
     at = world(account)
