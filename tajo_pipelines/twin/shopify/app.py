@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl
 
 from graphql import (
     DocumentNode,
@@ -25,26 +23,36 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 from starlette.applications import Starlette
+from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tajo_pipelines.twin.half import ChangeError, TwinParts
 from tajo_pipelines.twin.shopify.access import Access, GrantError, allows
+from tajo_pipelines.twin.shopify.bulk import FILES_PATH, Bulk
 from tajo_pipelines.twin.shopify.changes import Changes
 from tajo_pipelines.twin.shopify.cost import MAX_QUERY_COST, Bucket, Price
-from tajo_pipelines.twin.shopify.graph import API_VERSION, ORDERS_OF_DAYS, Asked, load_schema
+from tajo_pipelines.twin.shopify.graph import load_schema
 from tajo_pipelines.twin.shopify.listing import Listing
+from tajo_pipelines.twin.shopify.resolving import ORDERS_OF_DAYS, Asked
 from tajo_pipelines.twin.shopify.seed import stamp
+from tajo_pipelines.twin.shopify.settings import Settings
 from tajo_pipelines.twin.shopify.shop import Kind, public, seed_shop
+from tajo_pipelines.twin.shopify.wire import LIMITS, body_of, served, too_dear, variable_error
 
 GRAPHQL_PATH = "/admin/api/{version}/graphql.json"
-SUPPORTED = ("2026-01", "2026-04", "2026-07", API_VERSION)
-"""Versions that are served; an older one falls forward to the oldest of them."""
-
-_LIMITS = "https://shopify.dev/api/usage/rate-limits"
 _NO_LOGIN = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+_DUMPS: Mapping[str, Kind] = {
+    "customers": "Customer",
+    "orders": "Order",
+    "products": "Product",
+    "collections": "Collection",
+    "carts": "AbandonedCheckout",
+}
+"""Under ``/_twin/shop/`` by name."""
+
 _KEPT_QUERIES = 5000
 _SHOWN_QUERIES = 500
 
@@ -58,7 +66,8 @@ class ShopifyHalf:
     """One shop; a ``Half`` and a ``Shop`` of the twin.
 
     Attributes:
-        shop: Its customers and orders.
+        shop: Its documents.
+        bulk: Its bulk operations.
         access: Its app's tokens and scopes.
         bucket: The points that queries are paid from.
         queries: The last GraphQL requests with what they asked and got.
@@ -69,7 +78,10 @@ class ShopifyHalf:
     def __init__(self, parts: TwinParts) -> None:
         """Make or open the shop."""
         self._clock = parts.clock
-        self.shop = seed_shop(parts.options.customers, seed=parts.options.seed, clock=parts.clock, file=parts.file)
+        options = parts.options
+        self.shop = seed_shop(
+            options.customers, seed=options.seed, products=options.products, clock=parts.clock, file=parts.file
+        )
         self.access = Access(parts.file.documents("shopify.access"), parts.clock)
         self.bucket = Bucket(parts.clock)
         self.queries: deque[dict[str, Any]] = deque(maxlen=_KEPT_QUERIES)
@@ -80,26 +92,20 @@ class ShopifyHalf:
         self._schema = load_schema()
         self._listing = Listing(self.shop)
         self._changes = Changes(self.shop)
-        self._settings: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "set_scopes": self._set_scopes,
-            "revoke_tokens": lambda arguments: {"revoked": self.access.revoke(stored=bool(arguments.get("stored")))},
-            "set_index_lag": self._set_index_lag,
-            "set_rate": self._set_rate,
-            "drain_bucket": self._drain_bucket,
-        }
+        self.bulk = Bulk(parts.file.documents("shopify.bulk"), parts.clock, self._schema, self._asked)
+        self._settings = Settings(self, parts.clock)
         self.app: ASGIApp = Starlette(
             routes=[
                 Route("/admin/oauth/access_token", self._token, methods=["POST"]),
                 Route(GRAPHQL_PATH, self._graphql, methods=["POST"]),
+                Route(f"{FILES_PATH}/{{token}}.jsonl", self._bulk_file),
             ]
         )
-        self.control_routes = [
-            Route("/_twin/shop/customers", self._dump("Customer")),
-            Route("/_twin/shop/orders", self._dump("Order")),
-        ]
+        self.control_routes = [Route(f"/_twin/shop/{name}", self._dump(name, kind)) for name, kind in _DUMPS.items()]
 
     def settle(self) -> None:
-        """Nothing becomes due here; restoring points and lagging indexes are reckoned when asked for."""
+        """Go on with bulk operations; restoring points and lagging indexes are reckoned when asked for."""
+        self.bulk.settle()
 
     def summary(self) -> dict[str, Any]:
         """Facts, counts of queries by operation and root field, and the last queries."""
@@ -107,6 +113,10 @@ class ShopifyHalf:
             "shop": self.shop.facts().as_json(),
             "customers": len(self.shop.customers),
             "orders": len(self.shop.orders),
+            "products": len(self.shop.products),
+            "carts": len(self.shop.carts),
+            "events": list(self.shop.all("BasicEvent").values()),
+            "bulk": self.bulk.all(),
             "operations": dict(self._operations),
             "root_fields": dict(self._roots),
             "throttled": self._throttled,
@@ -117,22 +127,32 @@ class ShopifyHalf:
 
     def totals(self) -> Mapping[str, int | str]:
         """A few figures for the page."""
-        money = self.shop.facts().as_json()["money"]
+        facts = self.shop.facts()
+        money = facts.as_json()["money"]
         return {
             "customers": len(self.shop.customers),
             "orders": len(self.shop.orders),
             **{f"orders for Brevo, {currency}": each["sent"]["net"] for currency, each in money.items()},
+            "products": len(self.shop.products),
+            "variants": len(self.shop.variants),
+            "carts": len(self.shop.carts),
+            "carts open": facts.carts["open"],
+            "carts fresh": facts.carts["fresh"],
+            "deletions told by events": sum(
+                event["action"] == "destroy" for event in self.shop.all("BasicEvent").values()
+            ),
+            "bulk operations": len(self.bulk.all()),
             "GraphQL queries": sum(self._operations.values()),
             "throttled": self._throttled,
         }
 
     def change(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Change the shop (``Changes.ops``), or how it answers (scopes, tokens, lag, rate).
+        """Change the shop (``Changes.ops``), or how it answers (``Settings.ops``).
 
         Raises:
             ChangeError: Unknown op, or arguments that don't fit.
         """
-        known = {**self._changes.ops, **self._settings}
+        known = {**self._changes.ops, **self._settings.ops}
         if op not in known:
             raise ChangeError(f"op is one of {', '.join(known)}; found {op}")
         try:
@@ -144,8 +164,13 @@ class ShopifyHalf:
         """Addresses of people whom the shop calls subscribed and who left at Brevo before the start."""
         return self.shop.brevo_unsubscribed_emails()
 
-    def execute(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one GraphQL request, without looking at its token."""
+    def execute(self, body: Mapping[str, Any], base_url: str = "") -> dict[str, Any]:
+        """Answer one GraphQL request, without looking at its token.
+
+        Args:
+            body: ``query``, ``variables``, ``operationName``.
+            base_url: Scheme, host and port that it came to, for URLs in the answer.
+        """
         text = str(body.get("query") or "")
         document = self._document(text)
         if isinstance(document, list):
@@ -155,8 +180,8 @@ class ShopifyHalf:
             return {"errors": [{"message": "No operation named, or none of that name"}]}
         variables = get_variable_values(self._schema, operation.variable_definitions, dict(body.get("variables") or {}))
         if isinstance(variables, list):
-            return {"errors": [_variable_error(error) for error in variables]}
-        return self._priced(document, operation, body, variables)
+            return {"errors": [variable_error(error) for error in variables]}
+        return self._priced(document, operation, {**body, "base_url": base_url}, variables)
 
     def run(self, query: str) -> ExecutionResult:
         """Execute a document without token, price or log; for looking at the shop from inside."""
@@ -182,13 +207,13 @@ class ShopifyHalf:
         price = Price(self._schema, fragments, variables)
         requested = price.requested(operation)
         if requested > MAX_QUERY_COST:
-            return {"errors": [_too_dear(requested)]}
+            return {"errors": [too_dear(requested)]}
         if not self.bucket.take(requested):
             self._throttled += 1
             self._note(operation, [], requested, None)
-            error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": _LIMITS}}
+            error = {"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": LIMITS}}
             return {"errors": [error], "extensions": {"cost": self._cost(requested, None)}}
-        asked = self._asked()
+        asked = self._asked(body["base_url"])
         result = self._run(document, body, asked)
         actual = min(requested, price.actual(operation, result.data))
         self.bucket.give_back(requested - actual)
@@ -204,11 +229,11 @@ class ShopifyHalf:
             answer["extensions"]["search"] = asked.warnings
         return answer
 
-    def _asked(self) -> Asked:
+    def _asked(self, base_url: str = "") -> Asked:
         scopes = self.access.scopes
         now = self._clock.now()
         oldest = None if allows(scopes, "read_all_orders") else stamp(now - timedelta(days=ORDERS_OF_DAYS))
-        return Asked(self.shop, self._listing, scopes, now, oldest)
+        return Asked(self.shop, self._listing, self.bulk, scopes, now, oldest, base_url)
 
     def _cost(self, requested: int, actual: int | None) -> dict[str, Any]:
         return {
@@ -237,7 +262,7 @@ class ShopifyHalf:
         roots = [
             node.name.value
             for node in operation.selection_set.selections
-            if hasattr(node, "name") and operation.operation is OperationType.QUERY
+            if hasattr(node, "name") and operation.operation is not OperationType.SUBSCRIPTION
         ]
         self._operations[name or "anonymous"] += 1
         self._roots.update(roots)
@@ -254,7 +279,7 @@ class ShopifyHalf:
         )
 
     async def _graphql(self, request: Request) -> Response:
-        version = _served(request.path_params["version"])
+        version = served(request.path_params["version"])
         call = request.scope["twin.call"]
         call.template, call.bucket = GRAPHQL_PATH, "graphql"
         headers = {"X-Request-ID": str(uuid.uuid4()), "X-Shopify-API-Version": version or ""}
@@ -262,10 +287,11 @@ class ShopifyHalf:
             return JSONResponse({"errors": "Not Found"}, 404)
         if not self.access.knows(request.headers.get("X-Shopify-Access-Token")):
             return JSONResponse({"errors": _NO_LOGIN}, 401, headers)
-        body = await _body(request)
+        body = await body_of(request)
         if not isinstance(body.get("query"), str) or not isinstance(body.get("variables") or {}, dict):
             return JSONResponse({"errors": {"query": "Required parameter missing or invalid"}}, 400, headers)
-        answer = self.execute(body)
+        self.settle()
+        answer = self.execute(body, str(URL(scope=request.scope).replace(path="", query="")))
         if answer.get("extensions") and self.queries:
             last = self.queries[-1]
             call.detail = last["operation"] or ",".join(last["root"])
@@ -274,7 +300,7 @@ class ShopifyHalf:
     async def _token(self, request: Request) -> Response:
         request.scope["twin.call"].template = "/admin/oauth/access_token"
         try:
-            return JSONResponse(self.access.grant({**request.query_params, **await _body(request)}))
+            return JSONResponse(self.access.grant({**request.query_params, **await body_of(request)}))
         except GrantError as error:
             if "application/json" in request.headers.get("Accept", ""):
                 return JSONResponse({"error": error.code, "error_description": str(error)}, error.status)
@@ -285,67 +311,25 @@ class ShopifyHalf:
                 error.status,
             )
 
-    def _dump(self, kind: Kind) -> Callable[[Request], Response]:
-        key = "customers" if kind == "Customer" else "orders"
+    async def _bulk_file(self, request: Request) -> Response:
+        """A result, for everybody who knows its address, until its time is up."""
+        request.scope["twin.call"].template = f"{FILES_PATH}/{{token}}.jsonl"
+        try:
+            path = self.bulk.file(request.path_params["token"])
+        except LookupError:
+            return _storage_error(400, "ExpiredToken", "The provided token has expired.")
+        if path is None:
+            return _storage_error(404, "NoSuchKey", "The specified key does not exist.")
+        return FileResponse(path, media_type="application/jsonl")
 
+    def _dump(self, name: str, kind: Kind) -> Callable[[Request], Response]:
         def dump(_request: Request) -> Response:
-            return JSONResponse({key: list(public(self.shop, kind))})
+            return JSONResponse({name: list(public(self.shop, kind))})
 
         return dump
 
-    def _set_scopes(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        self.access.set_scopes([str(scope) for scope in arguments["scopes"]])
-        return {"scopes": list(self.access.scopes)}
 
-    def _set_index_lag(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        self.shop.index_lag = float(arguments["seconds"])
-        return {"seconds": self.shop.index_lag}
-
-    def _set_rate(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        self.bucket = Bucket(self._clock, float(arguments["maximum"]), float(arguments["restore_rate"]))
-        return {"throttle_status": self.bucket.status()}
-
-    def _drain_bucket(self, _arguments: dict[str, Any]) -> dict[str, Any]:
-        self.bucket.drain()
-        return {"throttle_status": self.bucket.status()}
-
-
-def _served(version: str) -> str | None:
-    """The version that answers a request for another one; None where there is none."""
-    if version in SUPPORTED or version == "unstable":
-        return version
-    older = version < SUPPORTED[0] and len(version) == len(API_VERSION) and version[:4].isdigit()
-    return SUPPORTED[0] if older else None
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """JSON, a form, or a bare GraphQL document as a mapping; empty where it is none of them."""
-    kind = request.headers.get("Content-Type", "").split(";")[0].strip()
-    raw = await request.body()
-    if kind == "application/graphql":
-        return {"query": raw.decode("utf-8", "replace")}
-    if kind == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _variable_error(error: GraphQLError) -> dict[str, Any]:
-    formatted = dict(error.formatted)
-    return {**formatted, "extensions": {"code": "INVALID_VARIABLE", "problems": []}}
-
-
-def _too_dear(cost: int) -> dict[str, Any]:
-    return {
-        "message": f"Query cost is {cost}, which exceeds the single query max cost limit ({MAX_QUERY_COST}).\n\n"
-        f"See {_LIMITS} for more information on how the cost of a query is calculated.\n",
-        "extensions": {
-            "code": "MAX_COST_EXCEEDED",
-            "cost": cost,
-            "maxCost": MAX_QUERY_COST,
-            "documentation": _LIMITS,
-        },
-    }
+def _storage_error(status: int, code: str, message: str) -> Response:
+    """A refusal as the storage behind results gives it."""
+    text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Response(text, status, media_type="application/xml")

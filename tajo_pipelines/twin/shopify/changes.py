@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tajo_pipelines.twin.half import ChangeError
-from tajo_pipelines.twin.shopify import catalogue, orders, people, seed, views
+from tajo_pipelines.twin.shopify import commerce_changes, orders, people, seed, views
+from tajo_pipelines.twin.shopify.happenings import record
 from tajo_pipelines.twin.shopify.shop import Document, Kind, Shop, public_customer, public_order
 
 Arguments = dict[str, Any]
@@ -14,6 +15,12 @@ Arguments = dict[str, Any]
 EMAIL_STATES = ("SUBSCRIBED", "UNSUBSCRIBED", "NOT_SUBSCRIBED", "PENDING", "INVALID")
 SMS_STATES = ("SUBSCRIBED", "UNSUBSCRIBED", "NEVER_SUBSCRIBED", "PENDING", "REDACTED")
 
+_TOUCHED: Mapping[str, Kind] = {
+    "customer": "Customer",
+    "order": "Order",
+    "product": "Product",
+    "cart": "AbandonedCheckout",
+}
 _PLAIN = (
     "firstName",
     "lastName",
@@ -49,6 +56,7 @@ class Changes:
             "refund_order": self._refund_order,
             "cancel_order": self._cancel_order,
             "touch": self._touch,
+            **commerce_changes.CommerceChanges(shop).ops,
         }
 
     def _update_customer(self, arguments: Arguments) -> Document:
@@ -120,6 +128,7 @@ class Changes:
         """Deletes it; its orders stay and lose their customer."""
         customer = self._customer(arguments)
         self._shop.delete("Customer", customer["id"])
+        record(self._shop, "destroy", customer, arguments.get("at"))
         return {"deleted": views.gid("Customer", customer["id"])}
 
     def _opt_in(self, arguments: Arguments) -> Document:
@@ -153,7 +162,7 @@ class Changes:
             orders.Draft(
                 number=self._shop.next_number("Order"),
                 at=at,
-                bought=[_bought(line) for line in arguments.get("lines") or [{}]],
+                bought=[commerce_changes.bought(self._shop, line) for line in arguments.get("lines") or [{}]],
                 customer=owner["id"],
                 email=arguments.get("email", owner["email"]),
                 phone=arguments.get("phone", owner["phone"] if owner["email"] is None else None),
@@ -197,16 +206,20 @@ class Changes:
         return self._saved(order)
 
     def _touch(self, arguments: Arguments) -> Document:
-        """Bumps ``updatedAt`` of a ``customer`` or an ``order`` (by ``kind``) and changes nothing else."""
-        kind: Kind = "Order" if str(arguments.get("kind", "customer")).lower() == "order" else "Customer"
-        document = self._order(arguments) if kind == "Order" else self._customer(arguments)
+        """Bumps ``updatedAt`` of a document of a ``kind`` (customer, order, product, cart) and changes nothing else."""
+        kind = _TOUCHED.get(str(arguments.get("kind", "customer")).lower())
+        if kind is None:
+            raise ChangeError(f"kind is one of {', '.join(_TOUCHED)}")
+        document = self._customer(arguments) if kind == "Customer" else self._by_id(kind, arguments.get("id"))
         return self._saved(document, arguments.get("at"))
 
     def _saved(self, document: Document, at: str | None = None) -> Document:
         self._shop.save(document, at=at)
         if document["kind"] == "Order":
             return {"order": public_order(document)}
-        return {"customer": public_customer(self._shop, document)}
+        if document["kind"] == "Customer":
+            return {"customer": public_customer(self._shop, document)}
+        return {"product" if document["kind"] == "Product" else "cart": document}
 
     def _customer(self, arguments: Arguments) -> Document:
         if arguments.get("id") is None and arguments.get("email") is not None:
@@ -221,21 +234,4 @@ class Changes:
         return self._by_id("Order", arguments.get("id"))
 
     def _by_id(self, kind: Kind, text: Any) -> Document:
-        number = str(text).rsplit("/", 1)[-1]
-        if not number.isdigit() or int(number) not in self._shop.all(kind):
-            raise ChangeError(f"no {kind.lower()} has the id {text}")
-        return self._shop.edit(kind, int(number))
-
-
-def _bought(line: Mapping[str, Any]) -> orders.Bought:
-    variant = next((each for each in catalogue.VARIANTS if each.sku == line.get("sku")), None)
-    if line.get("sku") is not None and variant is None:
-        raise ChangeError(f"no variant has the sku {line['sku']}")
-    if variant is None and "title" not in line:
-        variant = catalogue.VARIANTS[0]
-    return orders.Bought(
-        title=str(line.get("title") or (variant.title if variant else "")),
-        cents=int(line.get("cents", variant.cents if variant else 1000)),
-        quantity=int(line.get("quantity", 1)),
-        variant=variant,
-    )
+        return commerce_changes.by_id(self._shop, kind, text)

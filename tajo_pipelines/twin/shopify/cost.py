@@ -25,6 +25,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     VariableNode,
     get_named_type,
@@ -33,6 +34,7 @@ from graphql import (
 from tajo_pipelines.twin.clock import TwinClock
 
 MAX_QUERY_COST = 1000
+MUTATION_COST = 10
 _FREE = frozenset({"PageInfo", "MailingAddress"})
 _SAMPLE = 10
 
@@ -48,11 +50,15 @@ class Price:
     def requested(self, operation: OperationDefinitionNode) -> int:
         """The cost before it is executed, by the page sizes asked for."""
         root = self.schema.query_type
+        if operation.operation is OperationType.MUTATION:
+            return MUTATION_COST * len(operation.selection_set.selections)
         return 0 if root is None else self._children(operation.selection_set, root)
 
     def actual(self, operation: OperationDefinitionNode, data: Mapping[str, Any] | None) -> int:
         """The cost by what came back; of long pages the first nodes speak for all."""
         root = self.schema.query_type
+        if operation.operation is OperationType.MUTATION:
+            return self.requested(operation)
         return 0 if root is None or data is None else self._children(operation.selection_set, root, data)
 
     def _children(self, selections: SelectionSetNode, parent: Any, data: Any = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -19,6 +19,19 @@ class _MadeFrom(Protocol):
     def seed(self) -> int: ...
     @property
     def at(self) -> str: ...
+
+
+class _Shop(Protocol):
+    @property
+    def made_from(self) -> _MadeFrom: ...
+    @property
+    def customers(self) -> Mapping[int, Document]: ...
+    @property
+    def orders(self) -> Mapping[int, Document]: ...
+    @property
+    def products(self) -> Mapping[int, Document]: ...
+    @property
+    def carts(self) -> Mapping[int, Document]: ...
 
 
 @dataclass(slots=True)
@@ -76,6 +89,12 @@ class ShopFacts:
         money: In the shop's currency by class: ``sent`` (what belongs to Brevo), ``test``,
             ``no_identifier`` and ``invalid_identifier``; the four together are all orders. Cancelled ones
             are in their class with net 0.
+        products: ``total``, by status in lower case, ``variants``, ``most_variants``, ``default_variant_only``,
+            ``without_collection``, ``without_page``, ``without_picture``, ``updated_last_24h``.
+        carts: ``total``, ``open``, ``recovered``, ``fresh`` (touched within the last day, open, of a customer with a
+            good e-mail or phone), ``no_customer`` and ``no_identifier`` (open ones), ``updated_last_24h``.
+        events: What happened to whom within the last day, by the name that the event has at Brevo; only people
+            and orders that belong there.
     """
 
     seed: int
@@ -88,6 +107,9 @@ class ShopFacts:
     orders: dict[str, int]
     statuses: dict[str, int]
     presentment: dict[str, int]
+    products: dict[str, int]
+    carts: dict[str, int]
+    events: dict[str, int]
     money: dict[str, dict[str, Money]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -110,17 +132,33 @@ def identity(order: Document) -> str:
     return "no_identifier" if order["email"] is None and order["phone"] is None else "invalid_identifier"
 
 
-def count(customers: Iterable[Document], orders: Iterable[Document], made_from: _MadeFrom, now: datetime) -> ShopFacts:
+def reachable(customer: Document | None) -> bool:
+    """Whether a customer has a good e-mail address or phone."""
+    return customer is not None and (customer["emailValid"] or people.valid_phone(customer["phone"]))
+
+
+def cart_class(cart: Document, customer: Document | None, now: datetime) -> str:
+    """``recovered``, ``no_customer``, ``no_identifier``, ``old`` or ``fresh``."""
+    if cart["completedAt"] is not None:
+        return "recovered"
+    if customer is None:
+        return "no_customer"
+    if not reachable(customer):
+        return "no_identifier"
+    return "fresh" if cart["updatedAt"] >= _day_before(now) else "old"
+
+
+def count(shop: _Shop, now: datetime) -> ShopFacts:
     """Count a shop as it is now."""
-    customers, orders = list(customers), list(orders)
-    since = (now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    customers, orders = list(shop.customers.values()), list(shop.orders.values())
+    since = _day_before(now)
     good = [customer for customer in customers if customer["emailValid"]]
     money = {name: Money() for name in ("sent", "test", "no_identifier", "invalid_identifier")}
     for order in orders:
         money[identity(order)].add(order)
     return ShopFacts(
-        seed=made_from.seed,
-        seeded_at=made_from.at,
+        seed=shop.made_from.seed,
+        seeded_at=shop.made_from.at,
         customers=_identities(customers, since),
         email_consent=_sorted(Counter(_consent(customer) for customer in good)),
         email_consent_undated=_sorted(Counter(_consent(c) for c in good if c["emailAt"] is None)),
@@ -129,8 +167,59 @@ def count(customers: Iterable[Document], orders: Iterable[Document], made_from: 
         orders=_orders(orders, since),
         statuses=_sorted(Counter(pricing.financial_status(order) for order in orders)),
         presentment=_sorted(Counter(order["presentment"] for order in orders)),
+        products=_products(shop.products.values(), since),
+        carts=_carts(shop, since, now),
+        events=_events(shop, since, now),
         money={CURRENCY: money},
     )
+
+
+def _products(products: Iterable[Document], since: str) -> dict[str, int]:
+    products = list(products)
+    sizes = [len(product["variants"]) for product in products]
+    return {
+        "total": len(products),
+        **dict.fromkeys(("active", "archived", "draft", "unlisted"), 0),
+        **Counter(product["status"].lower() for product in products),
+        "variants": sum(sizes),
+        "most_variants": max(sizes, default=0),
+        "default_variant_only": sum(
+            [variant["title"] for variant in product["variants"]] == ["Default Title"] for product in products
+        ),
+        "without_collection": sum(not product["collections"] for product in products),
+        "without_page": sum(product["publishedAt"] is None for product in products),
+        "without_picture": sum(product["images"] == 0 for product in products),
+        "updated_last_24h": sum(product["updatedAt"] >= since for product in products),
+    }
+
+
+def _carts(shop: _Shop, since: str, now: datetime) -> dict[str, int]:
+    carts = shop.carts.values()
+    classes = Counter(cart_class(cart, shop.customers.get(cart["customer"]), now) for cart in carts)
+    return {
+        "total": len(carts),
+        "open": len(carts) - classes["recovered"],
+        **{name: classes[name] for name in ("recovered", "fresh", "old", "no_customer", "no_identifier")},
+        "updated_last_24h": sum(cart["updatedAt"] >= since for cart in carts),
+    }
+
+
+def _events(shop: _Shop, since: str, now: datetime) -> dict[str, int]:
+    sent = [order for order in shop.orders.values() if identity(order) == "sent"]
+    return {
+        "cart_updated": _carts(shop, since, now)["fresh"],
+        "customer_created": sum(
+            reachable(customer) and customer["createdAt"] >= since for customer in shop.customers.values()
+        ),
+        "order_placed": sum(order["createdAt"] >= since for order in sent),
+        "order_cancelled": sum((order["cancelledAt"] or "") >= since for order in sent),
+        "order_fulfilled": sum((order["fulfilledAt"] or "") >= since for order in sent),
+        "order_refunded": sum(refund["at"] >= since for order in sent for refund in order["refunds"]),
+    }
+
+
+def _day_before(now: datetime) -> str:
+    return (now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _identities(customers: list[Document], since: str) -> dict[str, int]:

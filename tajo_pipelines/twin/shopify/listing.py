@@ -1,18 +1,22 @@
-"""Pages of customers and orders: sorted, filtered, cut by cursors."""
+"""Pages of the shop's documents: sorted, filtered, cut by cursors."""
 
 from __future__ import annotations
 
 import base64
 import json
+import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tajo_pipelines.twin.shopify.search import Document, Test
 from tajo_pipelines.twin.shopify.shop import Kind, Shop
+from tajo_pipelines.twin.shopify.terms import Document, Test
 
 MAX_PAGE = 250
+EVERYTHING = object()
+"""Stands for ``first`` in a bulk operation."""
+
 Position = tuple[Any, int]
 
 
@@ -22,13 +26,14 @@ class PageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The paging arguments of a connection."""
+    """The paging arguments of a connection; ``whole`` is a bulk operation, which knows no pages."""
 
     first: int | None = None
     last: int | None = None
     after: str | None = None
     before: str | None = None
     reverse: bool = False
+    whole: bool = False
 
     def size(self) -> int:
         """How many nodes are wanted.
@@ -36,6 +41,8 @@ class Cut:
         Raises:
             PageError: Neither or both of first and last, or more than 250.
         """
+        if self.whole:
+            return sys.maxsize
         if self.first is None and self.last is None:
             raise PageError("you must provide one of first or last")
         if self.first is not None and self.last is not None:
@@ -57,15 +64,27 @@ class Page:
     has_previous: bool
 
 
-_SORT_KEYS: dict[str, Callable[[Document], Any]] = {
+_SORT_KEYS: Mapping[str, Callable[[Document], Any]] = {
     "ID": lambda document: document["id"],
     "CREATED_AT": lambda document: document["createdAt"],
     "UPDATED_AT": lambda document: document["updatedAt"],
     "PROCESSED_AT": lambda order: order["processedAt"],
+    "PUBLISHED_AT": lambda product: product["publishedAt"] or "",
     "ORDER_NUMBER": lambda order: order["number"],
+    "CHECKOUT_ID": lambda cart: cart["id"],
+    "TITLE": lambda document: document["title"].lower(),
+    "VENDOR": lambda product: product["vendor"].lower(),
+    "PRODUCT_TYPE": lambda product: product["productType"].lower(),
+    "INVENTORY_TOTAL": lambda product: sum(variant["stock"] for variant in product["variants"]),
+    "INVENTORY_QUANTITY": lambda variant: variant["stock"],
+    "SKU": lambda variant: variant["sku"] or "",
+    "POSITION": lambda variant: variant["position"],
     "NAME": lambda customer: f"{customer['lastName'] or ''} {customer['firstName'] or ''}".lower(),
-    "TOTAL_PRICE": lambda order: order["totals"]["total"][0],
+    "TOTAL_PRICE": lambda document: document["totals"]["total"][0],
     "CURRENT_TOTAL_PRICE": lambda order: order["totals"]["currentTotal"][0],
+}
+_OF_KIND: Mapping[tuple[Kind, str], Callable[[Document], Any]] = {
+    ("ProductVariant", "NAME"): lambda variant: variant["title"].lower(),
 }
 
 
@@ -77,7 +96,14 @@ class Listing:
         self._shop = shop
         self._sorted: dict[tuple[Kind, str], tuple[int, list[Position]]] = {}
 
-    def page(self, kind: Kind, sort_key: str, cut: Cut, test: Test | None = None) -> Page:
+    def page(
+        self,
+        kind: Kind,
+        sort_key: str,
+        cut: Cut,
+        test: Test | None = None,
+        among: Iterable[Document] | None = None,
+    ) -> Page:
         """One page.
 
         Args:
@@ -85,12 +111,13 @@ class Listing:
             sort_key: By what; equal values go by id.
             cut: Paging arguments.
             test: The filter; it is asked about what the search index holds, which may lag behind.
+            among: Of which documents; of all where left out.
 
         Raises:
             PageError: A sort key that this stand-in doesn't know, or arguments that Shopify refuses.
         """
         size = cut.size()
-        positions = self._positions(kind, sort_key)
+        positions = self._positions(kind, sort_key) if among is None else _ordered(kind, sort_key, among)
         low, high = self._range(positions, cut, sort_key)
         forward = cut.last is None
         indices = range(low, high) if forward != cut.reverse else range(high - 1, low - 1, -1)
@@ -125,10 +152,7 @@ class Listing:
     def _positions(self, kind: Kind, sort_key: str) -> list[Position]:
         version, positions = self._sorted.get((kind, sort_key), (-1, []))
         if version != self._shop.version[kind]:
-            key = _SORT_KEYS.get(sort_key)
-            if key is None:
-                raise PageError(f"this stand-in sorts by {', '.join(_SORT_KEYS)}, not by {sort_key}")
-            positions = sorted((key(document), number) for number, document in self._shop.all(kind).items())
+            positions = _ordered(kind, sort_key, self._shop.all(kind).values())
             self._sorted[kind, sort_key] = (self._shop.version[kind], positions)
         return positions
 
@@ -140,6 +164,13 @@ class Listing:
         if before is not None:
             high = bisect_left(positions, _position(before, sort_key))
         return low, high
+
+
+def _ordered(kind: Kind, sort_key: str, documents: Iterable[Document]) -> list[Position]:
+    key = _OF_KIND.get((kind, sort_key)) or _SORT_KEYS.get(sort_key)
+    if key is None:
+        raise PageError(f"this stand-in sorts by {', '.join(_SORT_KEYS)}, not by {sort_key}")
+    return sorted((key(document), document["id"]) for document in documents)
 
 
 def slice_page(nodes: Sequence[Any], cut: Cut) -> Page:

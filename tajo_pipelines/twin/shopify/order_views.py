@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tajo_pipelines.twin.shopify import catalogue, orders, pricing
+from tajo_pipelines.twin.shopify import orders, pricing
 from tajo_pipelines.twin.shopify.facts import CURRENCY
 from tajo_pipelines.twin.shopify.shop import Document
 from tajo_pipelines.twin.shopify.views import (
     CDN,
     DOMAIN,
-    LAUNCHED,
     SHOP_NUMBER,
     Bag,
     Discount,
@@ -211,10 +210,6 @@ def _image(item: Document) -> Document:
     }
 
 
-def _handle(variants: list[catalogue.Variant]) -> str:
-    return f"product-{variants[0].sku[3:6]}"
-
-
 def _of_item(name: str) -> Field:
     return lambda line: line.item[name]
 
@@ -337,42 +332,4 @@ def discount_fields() -> Mapping[str, Field]:
         "code": lambda each: each.discount["code"],
         "title": lambda each: each.discount["title"],
         "value": lambda each: {"kind": "PricingPercentageValue", "percentage": float(each.discount["percentage"])},
-    }
-
-
-def product_fields() -> Mapping[str, Field]:
-    """Fields of ``Product``; its source is its variants."""
-    return {
-        "id": lambda variants: gid("Product", variants[0].product),
-        "legacyResourceId": lambda variants: variants[0].product,
-        "title": lambda variants: variants[0].title,
-        "handle": _handle,
-        "vendor": always(catalogue.VENDOR),
-        "productType": lambda variants: variants[0].product_type,
-        "status": always("ACTIVE"),
-        "tags": always([]),
-        "isGiftCard": always(False),
-        "onlineStoreUrl": lambda variants: f"https://{DOMAIN}/products/{_handle(variants)}",
-        **dict.fromkeys(("createdAt", "updatedAt", "publishedAt"), always(LAUNCHED)),
-    }
-
-
-def variant_fields() -> Mapping[str, Field]:
-    """Fields of ``ProductVariant``."""
-    return {
-        "id": lambda variant: gid("ProductVariant", variant.id),
-        "legacyResourceId": lambda variant: variant.id,
-        "title": lambda variant: variant.variant_title,
-        "displayName": lambda variant: f"{variant.title} - {variant.variant_title}",
-        "sku": lambda variant: variant.sku,
-        "barcode": always(None),
-        "price": lambda variant: pricing.text(variant.cents),
-        "compareAtPrice": always(None),
-        "position": lambda variant: variant.position,
-        "taxable": always(True),
-        "availableForSale": always(True),
-        "selectedOptions": lambda variant: [{"name": "Variante", "value": variant.variant_title}],
-        "createdAt": always(LAUNCHED),
-        "updatedAt": always(LAUNCHED),
-        "product": lambda variant: catalogue.BY_PRODUCT[variant.product],
     }

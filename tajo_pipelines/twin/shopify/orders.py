@@ -200,7 +200,7 @@ def _item(draft: Draft, place: int, bought: Bought) -> dict[str, Any]:
         "id": _LINE_BASE + draft.number * _LINES_AN_ORDER + place,
         "title": bought.title,
         "variantTitle": variant.variant_title if variant else None,
-        "vendor": catalogue.VENDOR if variant else None,
+        "vendor": variant.vendor if variant else None,
         "sku": variant.sku if variant else None,
         "product": variant.product if variant else None,
         "variant": variant.id if variant else None,

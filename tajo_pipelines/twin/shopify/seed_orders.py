@@ -50,8 +50,8 @@ class _Buyer:
     locale: str = "de"
 
 
-def seed_orders(seeded: Seeded, count: int, seed: int) -> list[Order]:
-    """The orders, oldest first, ids rising with their age."""
+def seed_orders(seeded: Seeded, products: Sequence[Sequence[catalogue.Variant]], count: int, seed: int) -> list[Order]:
+    """The orders, oldest first, ids rising with their age; of what was on sale, a list of variants a product."""
     draw = random.Random(f"orders {seed}")
     fates = _fates(draw, count)
     dates = sorted(_date(draw, number, count, seeded.now) for number in range(count))
@@ -62,7 +62,7 @@ def seed_orders(seeded: Seeded, count: int, seed: int) -> list[Order]:
     made = []
     for number, (fate, buyer, at) in enumerate(zip(fates, buyers, dates, strict=True)):
         draft = _draft(draw, number, at, buyer)
-        draft.bought = _basket(draw, big_at.get(number))
+        draft.bought = _basket(draw, products, big_at.get(number))
         if number in currencies_at:
             draft.presentment, draft.rate, _ = currencies_at[number]
         _decide(draw, draft, fate)
@@ -188,13 +188,13 @@ def _draft(draw: random.Random, number: int, at: datetime, buyer: _Buyer) -> Dra
     )
 
 
-def _basket(draw: random.Random, size: int | None) -> list[Bought]:
+def _basket(draw: random.Random, products: Sequence[Sequence[catalogue.Variant]], size: int | None) -> list[Bought]:
     basket = []
     for _ in range(size or min(8, 1 + int(draw.expovariate(0.7)))):
         if draw.random() < 0.01:
             basket.append(Bought("Gravur „für Oma“", draw.choice((500, 750, 1999))))
             continue
-        variant = draw.choice(catalogue.VARIANTS)
+        variant = draw.choice(draw.choice(products))
         quantity = draw.choice((1, 1, 1, 1, 2, 2, 3, 5))
         sale = draw.choice((10, 15, 33)) if draw.random() < 0.04 else 0
         basket.append(Bought(variant.title, variant.cents, quantity, variant, sale))

@@ -1,19 +1,20 @@
-"""The shop's customers and orders in memory, with what changed since the seed kept on disk."""
+"""The shop in memory: customers, orders, products, collections, carts; what changed since the seed is kept on disk."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tajo_pipelines.twin.clock import TwinClock
-from tajo_pipelines.twin.shopify import facts, pricing, seed, seed_orders
+from tajo_pipelines.twin.shopify import catalogue, facts, pricing, seed, seed_carts, seed_orders
 from tajo_pipelines.twin.state_file import Documents, StateFile
 
 Document = dict[str, Any]
-Kind = Literal["Customer", "Order"]
+Kind = Literal["Customer", "Order", "Product", "ProductVariant", "Collection", "AbandonedCheckout", "BasicEvent"]
+"""What documents are; variants live inside their product's document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,11 @@ class Seed:
     orders: int
     seed: int
     at: str
+    products: int = 200
 
 
 class Shop:
-    """Customers and orders by numeric id, both in the order of their ids.
+    """Documents by kind and numeric id, each kind in the order of its ids.
 
     A document that is changed is handed to ``save``; it is then on disk after the next flush, and
     filtered queries see it after ``index_lag`` seconds of the twin's clock.
@@ -40,25 +42,49 @@ class Shop:
     def __init__(self, made_from: Seed, clock: TwinClock, changed: Documents) -> None:
         """Make the seeded shop and lay the stored changes over it."""
         now = datetime.fromisoformat(made_from.at)
-        seeded = seed.seed_customers(made_from.customers, made_from.seed, now)
-        orders = seed_orders.seed_orders(seeded, made_from.orders, made_from.seed)
         self.made_from = made_from
         self.clock = clock
         self.index_lag = 0.0
-        self.customers: dict[int, Document] = {customer["id"]: customer for customer in seeded.customers}
-        self.orders: dict[int, Document] = {order["id"]: order for order in orders}
-        self.version: dict[Kind, int] = {"Customer": 0, "Order": 0}
+        self.version: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
         self._changed = changed
         self._indexed: dict[tuple[Kind, int], tuple[float, Document | None]] = {}
         self._of_customer: dict[int, list[Document]] = {}
-        for order in orders:
+        self._shelves: tuple[int, dict[int, list[Document]]] = (-1, {})
+        self._all = _seeded(made_from, now)
+        for order in self.orders.values():
             self._enlist(order)
-        for customer in seeded.customers:
+        for customer in self.customers.values():
             bought = self.orders_of(customer["id"])
             if bought:
                 customer["updatedAt"] = max(customer["updatedAt"], bought[-1]["createdAt"])
+        self._last_seeded: dict[str, int] = {kind: max(documents, default=0) for kind, documents in self._all.items()}
         for key, document in changed.items():
             self._overlay(key, document)
+
+    @property
+    def customers(self) -> dict[int, Document]:
+        """The customers."""
+        return self._all["Customer"]
+
+    @property
+    def orders(self) -> dict[int, Document]:
+        """The orders."""
+        return self._all["Order"]
+
+    @property
+    def products(self) -> dict[int, Document]:
+        """The products."""
+        return self._all["Product"]
+
+    @property
+    def variants(self) -> dict[int, Document]:
+        """All products' variants."""
+        return self._all["ProductVariant"]
+
+    @property
+    def carts(self) -> dict[int, Document]:
+        """The abandoned checkouts, recovered ones included."""
+        return self._all["AbandonedCheckout"]
 
     def now(self) -> str:
         """The instant as Shopify writes it."""
@@ -66,7 +92,7 @@ class Shop:
 
     def all(self, kind: Kind) -> dict[int, Document]:
         """The documents of a kind."""
-        return self.customers if kind == "Customer" else self.orders
+        return self._all[kind]
 
     def orders_of(self, customer: int) -> Sequence[Document]:
         """A customer's orders, oldest first."""
@@ -84,11 +110,22 @@ class Shop:
             if not order["test"]
         )
 
+    def products_in(self, collection: int) -> Sequence[Document]:
+        """The products of a collection, by their ids."""
+        version, shelves = self._shelves
+        if version != self.version["Product"]:
+            shelves = {}
+            for product in self.products.values():
+                for number in product["collections"]:
+                    shelves.setdefault(number, []).append(product)
+            self._shelves = (self.version["Product"], shelves)
+        return shelves.get(collection, ())
+
     def save(self, document: Document, *, at: str | None = None) -> None:
         """Take over a new or changed document; ``updatedAt`` becomes ``at`` or now.
 
         The document is a changed copy, or a new one; what stood there is what filtered queries go on
-        finding for a while.
+        finding for a while. A variant is changed by saving its product.
         """
         kind: Kind = document["kind"]
         key = (kind, document["id"])
@@ -102,9 +139,8 @@ class Shop:
 
     def delete(self, kind: Kind, number: int) -> None:
         """Delete a document; filtered queries forget it at once."""
-        del self.all(kind)[number]
+        self._remove(kind, number)
         self._changed[f"{kind}:{number}"] = None
-        self.version[kind] += 1
 
     def edit(self, kind: Kind, number: int) -> Document:
         """A copy to be changed and given to ``save``."""
@@ -126,12 +162,17 @@ class Shop:
 
     def next_number(self, kind: Kind) -> int:
         """A running number that no document of the kind has had."""
-        made = self.made_from.customers if kind == "Customer" else self.made_from.orders
-        return made + 1 + sum(1 for key in self._changed if self._is_new(key, kind))
+        made = {
+            "Customer": self.made_from.customers,
+            "Order": self.made_from.orders,
+            "Product": self.made_from.products - 1,
+            "AbandonedCheckout": seed_carts.count(self.made_from.customers),
+        }
+        return made.get(kind, 0) + 1 + sum(1 for key in self._changed if self._is_new(key, kind))
 
     def facts(self) -> facts.ShopFacts:
         """Counts and sums of the shop as it is now."""
-        return facts.count(self.customers.values(), self.orders.values(), self.made_from, self.clock.now())
+        return facts.count(self, self.clock.now())
 
     def brevo_unsubscribed_emails(self, n: int | None = None) -> list[str]:
         """Addresses, lower case, of people whom the shop calls subscribed and who left at Brevo.
@@ -145,36 +186,54 @@ class Shop:
 
     def _is_new(self, key: str, kind: Kind) -> bool:
         of, number = key.split(":")
-        return of == kind and int(number) > self._last_seeded(kind)
-
-    def _last_seeded(self, kind: Kind) -> int:
-        if kind == "Customer":
-            return seed.customer_id(self.made_from.customers - 1)
-        return seed_orders.last_id(self.made_from.orders)
+        return of == kind and int(number) > self._last_seeded[kind]
 
     def _overlay(self, key: str, document: Document | None) -> None:
         kind, number = key.split(":")
-        if document is None:
-            self.all("Customer" if kind == "Customer" else "Order").pop(int(number), None)
-        else:
+        if document is not None:
             self._put(document)
+            return
+        for known in get_args(Kind):
+            if known == kind and int(number) in self._all[known]:
+                self._remove(known, int(number))
 
     def _put(self, document: Document) -> None:
         kind: Kind = document["kind"]
-        self.all(kind)[document["id"]] = document
+        if kind == "Product":
+            self._shelve(document)
+        if kind == "Order" and document["id"] in self.orders:
+            self._delist(self.orders[document["id"]])
+        self._all[kind][document["id"]] = document
         self.version[kind] += 1
         if kind == "Order":
             self._enlist(document)
+
+    def _remove(self, kind: Kind, number: int) -> None:
+        document = self._all[kind].pop(number)
+        self.version[kind] += 1
+        if kind == "Order":
+            self._delist(document)
+        if kind == "Product":
+            self._shelve({**document, "variants": []})
+
+    def _shelve(self, product: Document) -> None:
+        """Replace the variants that a product had by those it has now."""
+        for variant in self.products.get(product["id"], product)["variants"]:
+            self.variants.pop(variant["id"], None)
+        self.variants.update((variant["id"], variant) for variant in product["variants"])
+        self.version["ProductVariant"] += 1
 
     def _enlist(self, order: Document) -> None:
         if order["customer"] is None:
             return
         bought = self._of_customer.setdefault(order["customer"], [])
-        for place, other in enumerate(bought):
-            if other["id"] == order["id"]:
-                bought[place] = order
-                return
         bought.append(order)
+        if len(bought) > 1 and bought[-2]["id"] > order["id"]:
+            bought.sort(key=lambda each: int(each["id"]))
+
+    def _delist(self, order: Document) -> None:
+        bought = self._of_customer.get(order["customer"], [])
+        bought[:] = [each for each in bought if each["id"] != order["id"]]
 
 
 def seed_shop(
@@ -182,6 +241,7 @@ def seed_shop(
     orders: int | None = None,
     seed: int = 1,
     *,
+    products: int | None = None,
     now: datetime | None = None,
     clock: TwinClock | None = None,
     file: StateFile | None = None,
@@ -192,6 +252,7 @@ def seed_shop(
         customers: How many.
         orders: How many; three a customer where left out.
         seed: Makes it repeatable.
+        products: How many, 20 at least; one for five customers where left out.
         now: The day it is made on; left out, today.
         clock: Whose instants changes get.
         file: Where the seed and the changes are kept; an existing shop in it wins over the arguments.
@@ -201,9 +262,33 @@ def seed_shop(
     meta = file.documents("shopify.meta")
     if "seed" not in meta:
         at = (now or clock.now()).astimezone(UTC).replace(microsecond=0)
-        made_from = Seed(customers, 3 * customers if orders is None else orders, seed, at.isoformat())
+        made_from = Seed(
+            customers,
+            3 * customers if orders is None else orders,
+            seed,
+            at.isoformat(),
+            max(catalogue.LEAST_PRODUCTS, customers // 5 if products is None else products),
+        )
         meta["seed"] = asdict(made_from)
     return Shop(Seed(**meta["seed"]), clock, file.documents("shopify.changed"))
+
+
+def _seeded(made_from: Seed, now: datetime) -> dict[Kind, dict[int, Document]]:
+    seeded = seed.seed_customers(made_from.customers, made_from.seed, now)
+    products = catalogue.seed_products(made_from.products, made_from.seed, now)
+    on_sale = catalogue.on_sale(products, now - seed.HISTORY)
+    orders = seed_orders.seed_orders(seeded, on_sale, made_from.orders, made_from.seed)
+    carts = seed_carts.seed_carts(seeded, on_sale, made_from.seed)
+    made: dict[Kind, Iterable[Document]] = {
+        "Customer": seeded.customers,
+        "Order": orders,
+        "Product": products,
+        "ProductVariant": catalogue.variants_of(products),
+        "Collection": catalogue.seed_collections(now),
+        "AbandonedCheckout": carts,
+        "BasicEvent": (),
+    }
+    return {kind: {document["id"]: document for document in documents} for kind, documents in made.items()}
 
 
 def public_customer(shop: Shop, customer: Document) -> Document:
@@ -227,8 +312,19 @@ def public_order(order: Document) -> Document:
     }
 
 
-def public(shop: Shop, kind: Kind) -> Iterable[Document]:
+def public_cart(shop: Shop, cart: Document) -> Document:
+    """A cart as dumps show it, with its class: fresh, old, recovered, no_customer or no_identifier."""
+    return {**cart, "class": facts.cart_class(cart, shop.customers.get(cart["customer"]), shop.clock.now())}
+
+
+def public(shop: Shop, kind: Kind) -> Iterator[Document]:
     """All documents of a kind as dumps show them."""
-    if kind == "Customer":
-        return [public_customer(shop, customer) for customer in shop.customers.values()]
-    return [public_order(order) for order in shop.orders.values()]
+    for document in shop.all(kind).values():
+        if kind == "Customer":
+            yield public_customer(shop, document)
+        elif kind == "Order":
+            yield public_order(document)
+        elif kind == "AbandonedCheckout":
+            yield public_cart(shop, document)
+        else:
+            yield document
