@@ -91,11 +91,15 @@ def decode_json(text: bytes | str) -> Any:
     Raises:
         ValueError: Not JSON, not UTF-8, or one of its unofficial numbers (NaN, Infinity).
     """
+    return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
 
-    def refuse(name: str) -> NoReturn:
-        raise ValueError(name)
 
-    return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+# Made once: json.loads makes one a call.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def check_base_url(url: str, where: str = "base_url") -> str:

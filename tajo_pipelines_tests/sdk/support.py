@@ -80,6 +80,9 @@ def serving(answer: Callable[[Call], Reply]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             size = int(self.headers.get("Content-Length", "0"))
             call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, self.rfile.read(size))

@@ -123,3 +123,24 @@ def test_a_page_grows_only_as_far_as_its_cost_allows() -> None:
 @pytest.mark.parametrize("odd", [None, [], {}, {"extensions": {"cost": {"requestedQueryCost": True}}}])
 def test_an_answer_without_cost_teaches_nothing(odd: Any) -> None:
     assert Cost.read(odd) is None
+
+
+def test_a_mutation_for_want_of_points_waits_and_runs() -> None:
+    throttled = failing("THROTTLED")
+    throttled.body["extensions"] = cost(requested=400, available=100)
+    with serving(in_turn(throttled, Reply(429, {}), Reply(200, FINE))) as server:
+        assert client(server, HeldClock()).mutate(SHOP, {}).data == FINE["data"]
+        assert len(server.calls) == 3
+
+
+@pytest.mark.parametrize("reply", [Reply(hang_up=True), Reply(502, b""), Reply(200, b"{"), failing("TIMEOUT")])
+def test_a_mutation_in_doubt_is_never_sent_twice(reply: Reply) -> None:
+    with serving(in_turn(reply)) as server, pytest.raises(RetryableError) as caught:
+        client(server, HeldClock()).mutate(SHOP, {})
+    assert caught.value.in_doubt
+    assert len(server.calls) == 1
+
+
+def test_a_mutation_that_is_refused_is_not_in_doubt() -> None:
+    with serving(in_turn(failing("ACCESS_DENIED"))) as server, pytest.raises(AccessDeniedError):
+        client(server, HeldClock()).mutate(SHOP, {})

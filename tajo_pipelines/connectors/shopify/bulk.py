@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -17,6 +17,7 @@ from tajo_pipelines.connectors.shopify.records import inside, kind_of, record_of
 from tajo_pipelines.connectors.shopify.spool import Group, Spool
 from tajo_pipelines.connectors.shopify.streams import Reading
 from tajo_pipelines.model.errors import ContractError, RetryableError
+from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.clock import Clock
 from tajo_pipelines.sdk.connector import Page
@@ -188,13 +189,12 @@ class BulkReader:
             return
         read_at = min(self.clock.now(), operation.completed_at or self.clock.now())
         with self._spooled(operation, operation.url, by_change=window is not None) as spool:
-            groups = _whole(spool, done)
-            batch = list(islice(groups, PAGE))
+            found = records_of(stream, _whole(spool, done), read_at)
+            batch = list(islice(found, PAGE))
             while True:
-                following = list(islice(groups, PAGE))
+                following = list(islice(found, PAGE))
                 done += len(batch)
-                made = [_made(stream, group, read_at) for group in batch]
-                kept = tuple(record for record in made if inside(record, window))
+                kept = tuple(record for record in batch if inside(record, window))
                 yield Page(kept, BulkCursor(operation.id, done).text, last=not following)
                 if not following:
                     return
@@ -235,17 +235,23 @@ def _whole(spool: Spool, done: int) -> Iterator[Group]:
         raise _LostError(error.message) from error
 
 
-def _made(stream: str, group: Group, read_at: datetime) -> Any:
+def records_of(stream: str, groups: Iterable[Group], read_at: datetime) -> Iterator[Record]:
+    """Groups out of a file as the records that pages would have brought.
+
+    Raises:
+        ContractError: An object is of another shape or kind than was asked for.
+    """
     reading = streams.READINGS[stream]
-    raw: dict[str, Any] = decode_json(group.body)
-    inner: dict[str, list[Any]] = {nested.kind: [] for nested in reading.nested}
-    for key, body in group.children:
-        child: dict[str, Any] = decode_json(body)
-        del child["__parentId"]
-        nodes = inner.get(kind_of(key))
-        if nodes is None:
-            raise ContractError(f"{kind_of(key)} in the file, which nobody asked for", where=stream)
-        nodes.append(child)
-    for nested in reading.nested:
-        raw[nested.field] = {"nodes": inner[nested.kind]}
-    return record_of(stream, raw, read_at, stream)
+    for group in groups:
+        raw: dict[str, Any] = decode_json(group.body)
+        inner: dict[str, list[Any]] = {nested.kind: [] for nested in reading.nested}
+        for key, body in group.children:
+            child: dict[str, Any] = decode_json(body)
+            del child["__parentId"]
+            nodes = inner.get(kind_of(key))
+            if nodes is None:
+                raise ContractError(f"{kind_of(key)} in the file, which nobody asked for", where=stream)
+            nodes.append(child)
+        for nested in reading.nested:
+            raw[nested.field] = {"nodes": inner[nested.kind]}
+        yield record_of(stream, raw, read_at, stream)

@@ -128,7 +128,7 @@ class Spool:
         if self._sealed:
             return
         self._sealed = True
-        self._database.executescript(f"COMMIT;{_INDEXES}")
+        self._database.executescript(_INDEXES)  # which commits first
         (lost,) = self._database.execute(_WITHOUT_PARENT).fetchone()
         if lost:
             message = f"{lost} objects of the file belong to none that is in it"

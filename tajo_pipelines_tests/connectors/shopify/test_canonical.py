@@ -10,10 +10,14 @@ import pytest
 
 from tajo_pipelines.connectors.shopify import consent
 from tajo_pipelines.connectors.shopify.connector import open_source
+from tajo_pipelines.connectors.shopify.goods import slug
+from tajo_pipelines.connectors.shopify.records import key_of
+from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.consent import State
 from tajo_pipelines.model.customer import CUSTOMER_FIELDS, Customer
 from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines.model.order import Order
+from tajo_pipelines.model.product import Product
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.sdk.connector import ConnectionConfig
@@ -26,7 +30,8 @@ READ_AT = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def canonical(stream: str, raw: dict[str, Any]) -> Any:
-    return SOURCE.canonical(Record(stream, "1", None, READ_AT, raw))
+    key = key_of(raw.get("id")) or "1"
+    return SOURCE.canonical(Record(stream, key, None, READ_AT, raw))
 
 
 def customer(**changes: Any) -> dict[str, Any]:
@@ -37,11 +42,21 @@ def order(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(nodes("orders")[1]), **changes}
 
 
+def product(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(nodes("products")[0]), **changes}
+
+
+def cart(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(nodes("carts")[0]), **changes}
+
+
 def bag(amount: str, currency: str = "EUR") -> dict[str, Any]:
     return {"shopMoney": {"amount": amount, "currencyCode": currency}}
 
 
-@pytest.mark.parametrize(("stream", "kind"), [("customers", Customer), ("orders", Order)])
+@pytest.mark.parametrize(
+    ("stream", "kind"), [("customers", Customer), ("orders", Order), ("products", Product), ("carts", Cart)]
+)
 def test_raw_objects_become_what_is_expected(stream: str, kind: type[msgspec.Struct]) -> None:
     made = msgspec.json.decode(msgspec.json.encode([canonical(stream, raw) for raw in nodes(stream)]))
     assert made == fixture(f"expected/{stream}")
@@ -160,12 +175,75 @@ def test_ids_are_numbers_as_text() -> None:
         ("orders", order(billingAddress="Hafenstraße 1")),
         ("orders", order(createdAt=None)),
         ("orders", order(test="yes")),
+        ("products", {}),
+        ("products", product(variants=None)),
+        ("products", product(collections={"nodes": [None]})),
+        ("products", product(variants={"nodes": [{"legacyResourceId": "1", "title": "x", "selectedOptions": "red"}]})),
+        ("carts", {}),
+        ("carts", cart(totalPriceSet=None)),
+        ("carts", cart(lineItems={"nodes": [{"title": "x", "quantity": 1}]})),
     ],
 )
 def test_a_malformed_object_is_a_letter_and_no_crash(stream: str, raw: dict[str, Any]) -> None:
     with pytest.raises(RejectedRecord) as caught:
         canonical(stream, raw)
     assert caught.value.reason == "malformed"
+
+
+def test_categories_are_the_collections_else_the_product_type() -> None:
+    assert [(each.id, each.name) for each in canonical("products", product()).categories] == [
+        ("501", "Kaffee"),
+        ("502", "Bestseller"),
+    ]
+    typed = product(collections={"nodes": []}, productType=" Gutschein & Karte ")
+    assert [(each.id, each.name) for each in canonical("products", typed).categories] == [
+        ("gutschein-karte", "Gutschein & Karte")
+    ]
+    assert canonical("products", product(collections={"nodes": []}, productType="")).categories == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Café Größe", "cafe-grosse"), ("コーヒー", "30b3-30fc-30d2-30fc"), ("  ", ""), ("--", "2d-2d")],
+)
+def test_a_slug_is_there_for_every_name(name: str, expected: str) -> None:
+    assert slug(name) == expected
+
+
+def test_stock_that_nobody_counts_is_unknown_and_not_zero() -> None:
+    counted = canonical("products", product(tracksInventory=True))
+    assert [variant.stock for variant in counted.variants] == [40, -2]
+    assert {variant.stock for variant in canonical("products", product(tracksInventory=False)).variants} == {None}
+
+
+def test_prices_are_in_the_currency_of_the_shop_and_exact() -> None:
+    made = canonical("products", product())
+    assert made.currency == "EUR"
+    assert [(variant.price, variant.compare_at) for variant in made.variants] == [
+        (Decimal("8.90"), Decimal("9.90")),
+        (Decimal("29.00"), None),
+    ]
+
+
+def test_a_cart_says_nothing_of_consent() -> None:
+    assert all(canonical("carts", raw).consent == () for raw in nodes("carts"))
+
+
+def test_a_cart_s_unit_price_is_a_unit_s_and_its_total_the_cart_s() -> None:
+    made = canonical("carts", cart())
+    assert sum(line.unit_price * line.quantity for line in made.lines) == made.total == Decimal("46.80")
+
+
+def test_of_a_single_order_the_last_is_the_first() -> None:
+    one = canonical("customers", customer(numberOfOrders="1"))
+    assert one.first_order_date == one.last_order_date is not None
+    assert canonical("customers", customer(numberOfOrders="2")).first_order_date is None
+    assert canonical("customers", customer(numberOfOrders="1", lastOrder=None)).first_order_date is None
+
+
+def test_the_average_of_no_orders_is_none() -> None:
+    made = canonical("customers", customer(numberOfOrders="0", amountSpent={"amount": "0.0", "currencyCode": "EUR"}))
+    assert (made.total_orders, made.total_spent, made.average_order_value) == (0, Decimal("0.0"), None)
 
 
 def test_letters_hold_no_personal_data() -> None:
