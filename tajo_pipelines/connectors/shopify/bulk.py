@@ -13,7 +13,7 @@ import structlog
 from tajo_pipelines.connectors.shopify import queries, streams
 from tajo_pipelines.connectors.shopify.operation import FullHouseError, Operation, Operations
 from tajo_pipelines.connectors.shopify.paging import Permissions
-from tajo_pipelines.connectors.shopify.records import inside, kind_of, record_of
+from tajo_pipelines.connectors.shopify.records import arranged, inside, kind_of, record_of
 from tajo_pipelines.connectors.shopify.spool import Group, Spool
 from tajo_pipelines.connectors.shopify.streams import Reading
 from tajo_pipelines.model.errors import ContractError, RetryableError
@@ -253,5 +253,5 @@ def records_of(stream: str, groups: Iterable[Group], read_at: datetime) -> Itera
                 raise ContractError(f"{kind_of(key)} in the file, which nobody asked for", where=stream)
             nodes.append(child)
         for nested in reading.nested:
-            raw[nested.field] = {"nodes": inner[nested.kind]}
+            raw[nested.field] = arranged(nested, inner[nested.kind], stream)
         yield record_of(stream, raw, read_at, stream)

@@ -11,7 +11,7 @@ import structlog
 
 from tajo_pipelines.connectors.shopify import streams
 from tajo_pipelines.connectors.shopify.queries import Nested
-from tajo_pipelines.connectors.shopify.records import inside, record_of
+from tajo_pipelines.connectors.shopify.records import arranged, inside, record_of
 from tajo_pipelines.connectors.shopify.streams import Reading
 from tajo_pipelines.model.errors import ContractError
 from tajo_pipelines.model.record import Record
@@ -127,7 +127,7 @@ class Paging:
             inner = self._all(reading, nested, node)
             if inner is None:
                 return None
-            node = {**node, nested.field: {"nodes": inner}}
+            node = {**node, nested.field: arranged(nested, inner, reading.document.name)}
         return node
 
     def _all(self, reading: Reading, nested: Nested, node: dict[str, Any]) -> list[dict[str, Any]] | None:

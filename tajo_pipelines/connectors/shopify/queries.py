@@ -35,6 +35,7 @@ class Nested:
         asked: How many come with each object.
         holder: Field of the answer of `more` that holds the object.
         more: Query for further ones, with ``$id $first $after``.
+        position: Field that numbers them; their ids do where it is None.
     """
 
     field: str
@@ -43,6 +44,7 @@ class Nested:
     asked: int
     holder: str
     more: Document
+    position: str | None = None
 
 
 def load(name: str) -> Document:

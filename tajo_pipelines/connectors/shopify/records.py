@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tajo_pipelines.connectors.shopify.queries import Nested
 from tajo_pipelines.model.errors import ContractError
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.window import Window, parse_time
@@ -29,6 +30,24 @@ def key_of(value: Any) -> str | None:
         return None
     number = str(value).partition("?")[0].rpartition("/")[2]
     return number if number.isascii() and number.isdigit() else None
+
+
+def arranged(nested: Nested, nodes: list[dict[str, Any]], where: str) -> dict[str, Any]:
+    """What is inside an object, as its raw form holds it: a list in an order that doesn't hang on how it was read.
+
+    The file of a bulk operation promises no order among siblings unless it is grouped.
+
+    Raises:
+        ContractError: One has neither position nor id.
+    """
+
+    def place(node: dict[str, Any]) -> int:
+        value = key_of(node.get("id")) if nested.position is None else key_of(node.get(nested.position))
+        if value is None:
+            raise ContractError(f"one of the {nested.field} has no place", where=where)
+        return int(value)
+
+    return {"nodes": sorted(nodes, key=place)}
 
 
 def kind_of(gid: str) -> str:

@@ -132,7 +132,15 @@ READINGS: Mapping[str, Reading] = {
         _count("products", "productsCount"),
         first_size=14,
         nested=(
-            Nested("variants", "VariantFields", "ProductVariant", 25, "product", queries.load("product_variants")),
+            Nested(
+                "variants",
+                "VariantFields",
+                "ProductVariant",
+                25,
+                "product",
+                queries.load("product_variants"),
+                position="position",
+            ),
             Nested("collections", "CollectionFields", "Collection", 5, "product", queries.load("product_collections")),
         ),
         narrowed=ALL_PRODUCTS,

@@ -271,12 +271,21 @@ class Shop:
             for name in NESTED & set(node):
                 children += [{**each["node"], "__parentId": node["id"]} for each in node.pop(name)["edges"]]
             parents.append(node)
-        written = [json.dumps(node, ensure_ascii=False) for node in (*children, *parents)]
+        lines = [
+            *(
+                each
+                for parent in parents
+                for each in (parent, *(c for c in children if c["__parentId"] == parent["id"]))
+            )
+        ]
         if not self.bulk.grouped:
-            # Siblings keep their order; parents and children don't meet.
-            places = sorted(random.Random(7).sample(range(len(written)), len(parents)))
-            inner, outer = iter(written[: len(children)]), iter(written[len(children) :])
-            written = [next(outer) if place in places else next(inner) for place in range(len(written))]
+            # Parents keep their order; children stand anywhere, in any order.
+            draw = random.Random(7)
+            draw.shuffle(children)
+            places = set(draw.sample(range(len(parents) + len(children)), len(parents)))
+            inner, outer = iter(children), iter(parents)
+            lines = [next(outer) if place in places else next(inner) for place in range(len(parents) + len(children))]
+        written = [json.dumps(node, ensure_ascii=False) for node in lines]
         return written, len(parents)
 
     def _list(self, held: list[dict[str, Any]], name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -138,15 +138,15 @@ def test_a_product_with_more_than_100_variants_comes_whole(mode: str) -> None:
     product = copy.deepcopy(nodes("products")[5])
     first = product["variants"]["nodes"][0]
     product["variants"]["nodes"] = [
-        {**first, "id": f"gid://shopify/ProductVariant/{number}", "legacyResourceId": str(number)}
-        for number in range(3000, 3000 + 2048)
+        {**first, "id": f"gid://shopify/ProductVariant/{number}", "legacyResourceId": str(number), "position": place}
+        for place, number in enumerate(range(5047, 2999, -1), 1)
     ]
     shop = Shop(products=[product])
     with opened(shop, options={"bulk": mode}) as (source, _):
         (record,) = [record for page in source.read("products", None) for record in page.records]
         made = source.canonical(record)
     assert isinstance(made, Product)
-    assert [variant.id for variant in made.variants] == [str(number) for number in range(3000, 5048)]
+    assert [variant.id for variant in made.variants] == [str(number) for number in range(5047, 2999, -1)]
     if mode == "never":
         assert shop.operations_asked.count("ProductVariants") == 17
         assert all(asked["first"] <= streams.LARGEST_PAGE for asked in shop.asked)
