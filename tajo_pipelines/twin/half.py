@@ -35,6 +35,7 @@ class TwinOptions:
     Attributes:
         customers: Customers of the seeded shop.
         seed: Makes the shop repeatable.
+        orders: Orders of the seeded shop; three a customer where left out.
         products: Products of the seeded shop; one for five customers where left out, 20 at least.
         tier: Brevo's rate limits: general, advanced, extended or unlimited.
         brevo_keys: Accepted api keys, each with the organization_id that it answers for.
@@ -47,6 +48,7 @@ class TwinOptions:
 
     customers: int = 1000
     seed: int = 1
+    orders: int | None = None
     products: int | None = None
     tier: str = "general"
     brevo_keys: dict[str, str] = field(default_factory=lambda: {DEFAULT_BREVO_KEY: DEFAULT_ORGANIZATION})

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tajo_pipelines.twin.brevo import (
     account,
     attributes,
+    categories,
     changes,
     contacts,
     events,
@@ -23,6 +24,7 @@ from tajo_pipelines.twin.brevo import (
     lists,
     orders,
     people,
+    products,
 )
 from tajo_pipelines.twin.brevo.ask import Ask, Handler
 from tajo_pipelines.twin.brevo.contacts import item
@@ -35,7 +37,7 @@ from tajo_pipelines.twin.half import Call, ChangeError, TwinParts
 PREFIX = "/v3"
 _ROUTES = [
     (method, template, template.strip("/").split("/"), handler)
-    for module in (account, attributes, lists, imports, orders, events, contacts)
+    for module in (account, attributes, lists, imports, orders, products, categories, events, contacts)
     for method, template, handler in module.ROUTES
 ]
 _UNSUBSCRIBED_DAYS_AGO = 30
@@ -243,7 +245,10 @@ def _summary(entry: Account) -> dict[str, Any]:
             {key: value for key, value in stored.items() if key != "order"} | stored["order"]
             for stored in entry.orders.values()
         ],
+        "products": [stored["product"] for stored in entry.products.values()],
+        "categories": [stored["category"] for stored in entry.categories.values()],
         "events": list(entry.events.values()),
+        "events_by_name": dict(events.by_name(entry)),
         "processes": [
             {key: value for key, value in process.items() if key != "rows"} for process in entry.processes.values()
         ],
@@ -278,7 +283,13 @@ def _totals(entry: Account) -> Mapping[str, int | str]:
         "orders": len(entry.orders),
         "orders without contact": sum(1 for stored in entry.orders.values() if stored["contact_id"] is None),
         "order amounts": f"{amount:.2f}",
+        "products": len(entry.products),
+        "products with parent": sum(1 for stored in entry.products.values() if stored["product"].get("parentId")),
+        "products deleted": sum(1 for stored in entry.products.values() if stored["product"].get("isDeleted")),
+        "categories": len(entry.categories),
         "events": len(entry.events),
+        "events doubled": events.doubled(entry),
+        **{f"events {name}": count for name, count in events.by_name(entry).items()},
         "imports": len(entry.processes),
         "automation triggers": entry.number("automation_triggers"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tajo_pipelines.twin.brevo import people
+from tajo_pipelines.twin.brevo import events, people
 from tajo_pipelines.twin.brevo.limits import TIERS, Limits
 from tajo_pipelines.twin.brevo.lists import make_list
 from tajo_pipelines.twin.brevo.state import Account, Contact
@@ -145,6 +145,19 @@ def _tier(account: Account, arguments: Arguments) -> None:
     account.limits = Limits(tier, account.clock)
 
 
+def _event_delay(account: Account, arguments: Arguments) -> None:
+    """Takes seconds: how long GET /events doesn't show an event that comes from now on."""
+    seconds = float(arguments.get("seconds", events.VISIBLE_AFTER))
+    if seconds < 0:
+        raise ChangeError("seconds is 0 or more")
+    account.numbers["events_visible_after"] = seconds
+
+
+def _raise_products_limit(account: Account, arguments: Arguments) -> None:
+    """Takes raised: whether the account may update up to 1,000 products in a batch."""
+    account.numbers["products_limit_raised"] = int(bool(arguments.get("raised", True)))
+
+
 OPS: Mapping[str, Callable[[Account, Arguments], None]] = {
     "unsubscribe": _unsubscribe,
     "resubscribe": _opt_in,
@@ -158,6 +171,8 @@ OPS: Mapping[str, Callable[[Account, Arguments], None]] = {
     "fail_imports": _fail_imports,
     "ecommerce": _ecommerce,
     "tier": _tier,
+    "set_event_delay": _event_delay,
+    "raise_products_limit": _raise_products_limit,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from tajo_pipelines.twin.brevo import people
@@ -28,8 +30,9 @@ from tajo_pipelines.twin.brevo.values import email_or_none, instant, phone_or_no
 MOST_EVENTS = 200
 MOST_BATCH_BYTES = 512_000
 MOST_PROPERTY_BYTES = 50_000
+MOST_NAME = 255
 VISIBLE_AFTER = 5.0
-"""Seconds until GET /events shows an event."""
+"""Seconds until GET /events shows an event, unless ``set_event_delay`` says otherwise."""
 
 _SIX_MONTHS = 183 * 86_400.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -68,6 +71,8 @@ def _checked(event: Any) -> dict[str, Any]:
     if not any(event["identifiers"].values()):
         raise missing("At least one identifier is required")
     properties = event.get("event_properties", {})
+    if any(len(name) > MOST_NAME for name in properties):
+        raise invalid("Names in event_properties have at most 255 characters")
     if len(json.dumps(properties).encode()) > MOST_PROPERTY_BYTES:
         raise invalid("event_properties is larger than 50 KB")
     email = event["identifiers"].get("email_id")
@@ -112,9 +117,24 @@ def _store(account: Account, event: dict[str, Any]) -> None:
         "contact_id": None if contact is None else contact["id"],
         "at": instant(event["event_date"]) if "event_date" in event else now,
         "received": now,
-        "visible": now + account.clock.scaled(VISIBLE_AFTER),
+        "visible": now + account.clock.scaled(account.numbers.get("events_visible_after", VISIBLE_AFTER)),
     }
     account.count("automation_triggers")
+
+
+def doubled(account: Account) -> int:
+    """How many events came with a ``tajo_id`` that an earlier one had already."""
+    named = [
+        str(stored["event"]["event_properties"]["tajo_id"])
+        for stored in account.events.values()
+        if "tajo_id" in stored["event"].get("event_properties", {})
+    ]
+    return len(named) - len(set(named))
+
+
+def by_name(account: Account) -> Mapping[str, int]:
+    """How many events of each name there are."""
+    return dict(sorted(Counter(stored["event"]["event_name"] for stored in account.events.values()).items()))
 
 
 def _one(ask: Ask) -> Answer:

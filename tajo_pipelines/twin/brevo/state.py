@@ -52,6 +52,8 @@ class Account:
         self.processes: Documents = file.documents(f"{prefix}.processes")
         self.orders: Documents = file.documents(f"{prefix}.orders")
         self.batches: Documents = file.documents(f"{prefix}.batches")
+        self.products: Documents = file.documents(f"{prefix}.products")
+        self.categories: Documents = file.documents(f"{prefix}.categories")
         self.events: Documents = file.documents(f"{prefix}.events")
         self.journal: Documents = file.documents(f"{prefix}.journal")
         self.numbers: Documents = file.documents(f"{prefix}.numbers")

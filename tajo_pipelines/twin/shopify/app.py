@@ -80,7 +80,12 @@ class ShopifyHalf:
         self._clock = parts.clock
         options = parts.options
         self.shop = seed_shop(
-            options.customers, seed=options.seed, products=options.products, clock=parts.clock, file=parts.file
+            options.customers,
+            options.orders,
+            options.seed,
+            products=options.products,
+            clock=parts.clock,
+            file=parts.file,
         )
         self.access = Access(parts.file.documents("shopify.access"), parts.clock)
         self.bucket = Bucket(parts.clock)

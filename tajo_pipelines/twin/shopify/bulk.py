@@ -71,7 +71,6 @@ class _Work:
     """An operation under way."""
 
     rows: Iterator[bulk_lines.Row]
-    file: BinaryIO
     path: Path
     fail: dict[str, Any] | None
     loose: list[bytes] = field(default_factory=list)
@@ -179,7 +178,7 @@ class Bulk:
 
     def path(self, operation: Document) -> str | None:
         """Path of the result's URL, or None where there is nothing to fetch."""
-        if operation["file"] is None:
+        if operation["file"] is None or operation["expires"] is None:
             return None
         return f"{FILES_PATH}/{operation['file']}.jsonl?Expires={int(operation['expires'])}"
 
@@ -201,8 +200,9 @@ class Bulk:
         if work is None:
             work = self._works[key] = self._begin(operation)
         try:
-            while not work.done and time.perf_counter() < until:
-                self._take(operation, work)
+            with work.path.open("ab") as file:
+                while not work.done and time.perf_counter() < until:
+                    self._take(operation, work, file)
         except GraphQLError:
             work.fail = {"code": "ACCESS_DENIED", "after": 0}
             work.done = True
@@ -219,9 +219,9 @@ class Bulk:
         path = self._folder / f"{secrets.token_hex(16)}.jsonl"
         query = bulk_query.read(self._schema, operation["query"])
         fail = self.manner.fail.pop(0) if self.manner.fail else None
-        return _Work(bulk_lines.rows(self._schema, query, self._asked()), path.open("w+b"), path, fail)
+        return _Work(bulk_lines.rows(self._schema, query, self._asked()), path, fail)
 
-    def _take(self, operation: Document, work: _Work) -> None:
+    def _take(self, operation: Document, work: _Work, file: BinaryIO) -> None:
         """Read one row and write its lines, or keep them where they come later."""
         row = next(work.rows, None)
         if row is None or (work.fail is not None and operation["objectCount"] >= work.fail["after"]):
@@ -230,18 +230,19 @@ class Bulk:
         operation["objectCount"] += 1 + len(row.children)
         operation["rootObjectCount"] += 1
         if operation["group"]:
-            work.file.write(row.line)
-            work.file.writelines(row.children)
+            file.write(row.line)
+            file.writelines(row.children)
         elif self.manner.children == "anywhere":
             work.loose += (row.line, *row.children)
         else:
-            work.file.write(row.line)
+            file.write(row.line)
             work.loose += row.children
 
     def _finish(self, operation: Document, work: _Work) -> None:
         random.Random(operation["id"]).shuffle(work.loose)
-        work.file.writelines(work.loose)
-        size = work.file.tell()
+        with work.path.open("ab") as file:
+            file.writelines(work.loose)
+            size = file.tell()
         self._end(operation, "COMPLETED" if work.fail is None else "FAILED", keep=size > 0)
         if work.fail is not None:
             operation["errorCode"] = work.fail["code"]
@@ -251,10 +252,8 @@ class Bulk:
 
     def _end(self, operation: Document, status: str, *, keep: bool = False) -> None:
         work = self._works.pop(str(operation["id"]), None)
-        if work is not None:
-            work.file.close()
-            if not keep:
-                work.path.unlink(missing_ok=True)
+        if work is not None and not keep:
+            work.path.unlink(missing_ok=True)
         operation["status"] = status
         operation["completedAt"] = self._stamp() if status == "COMPLETED" else None
         self._touch(operation)

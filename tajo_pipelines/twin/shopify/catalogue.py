@@ -1,7 +1,8 @@
 """The shop's products, their variants and the collections they stand in; custom lines of an order stand outside.
 
 Of 200 products 10 are archived, 12 drafts and 6 unlisted; one has 120 variants, some have none but the default
-one, some no picture, some no page in the shop. From 20 products on each of these is there at least once.
+one, some no picture, some no page in the shop, and one is sold beyond its stock. From 20 products on each of these
+is there at least once.
 """
 
 from __future__ import annotations
@@ -250,6 +251,8 @@ def _variant(draw: random.Random, product: Document, place: int, options: dict[s
     variant["tracked"] = product["productType"] != "Kurse" and draw.random() < 0.92
     variant["policy"] = "CONTINUE" if draw.random() < 0.1 else "DENY"
     variant["stock"] = draw.choice((0, 1, 3, 12, 40, 250)) if variant["policy"] == "DENY" else draw.randint(-3, 20)
+    if variant["id"] == variant_id(1, 1):
+        variant["tracked"], variant["policy"], variant["stock"] = True, "CONTINUE", -2
     variant["barcode"] = f"40{product['id'] % 10**7:07d}{place:04d}" if draw.random() < 0.5 else None
     return variant
 

@@ -209,12 +209,12 @@ class Shop:
             self._enlist(document)
 
     def _remove(self, kind: Kind, number: int) -> None:
+        if kind == "Product":
+            self._shelve({**self.products[number], "variants": []})
         document = self._all[kind].pop(number)
         self.version[kind] += 1
         if kind == "Order":
             self._delist(document)
-        if kind == "Product":
-            self._shelve({**document, "variants": []})
 
     def _shelve(self, product: Document) -> None:
         """Replace the variants that a product had by those it has now."""

@@ -3,13 +3,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from typing import get_args
 
 import phonenumbers
 import pytest
 from email_validator import validate_email
 
 from tajo_pipelines.twin.shopify import facts, people, pricing
-from tajo_pipelines.twin.shopify.shop import Document, Shop, public, seed_shop
+from tajo_pipelines.twin.shopify.shop import Document, Kind, Shop, public, seed_shop
 
 NOW = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ def shop() -> Shop:
 
 def test_a_seed_makes_the_same_shop_again(shop: Shop) -> None:
     again = seed_shop(1000, seed=1, now=NOW)
-    for kind in ("Customer", "Order"):
+    for kind in get_args(Kind):
         assert list(public(shop, kind)) == list(public(again, kind))
     assert list(seed_shop(1000, seed=2, now=NOW).orders.values()) != list(shop.orders.values())
 
@@ -58,6 +59,48 @@ def test_kinds_of_identity_and_consent_are_as_documented(shop: Shop) -> None:
     assert min(counted.orders.values()) >= 3
     assert {"EUR", "USD", "CHF"} == set(counted.presentment)
     assert set(counted.statuses) >= {"PAID", "PENDING", "PARTIALLY_REFUNDED", "REFUNDED", "VOIDED", "PARTIALLY_PAID"}
+
+
+def test_products_and_carts_are_as_documented(shop: Shop) -> None:
+    counted = shop.facts()
+    assert {name: counted.products[name] for name in ("total", "active", "archived", "draft", "unlisted")} == {
+        "total": 200,
+        "active": 172,
+        "archived": 10,
+        "draft": 12,
+        "unlisted": 6,
+    }
+    assert 450 <= counted.products["variants"] <= 550
+    assert counted.products["most_variants"] == 120
+    for name in ("default_variant_only", "without_collection", "without_page", "without_picture", "updated_last_24h"):
+        assert counted.products[name] > 0, name
+    carts = counted.carts
+    assert (carts["total"], carts["fresh"], counted.events["cart_updated"]) == (150, 20, 20)
+    assert carts["recovered"] + carts["fresh"] + carts["old"] + carts["no_customer"] + carts["no_identifier"] == 150
+    assert min(carts["recovered"], carts["old"], carts["no_customer"], carts["no_identifier"]) > 0
+    assert carts["updated_last_24h"] > carts["fresh"]
+
+
+def test_fresh_carts_are_twenty_different_people_who_can_be_reached(shop: Shop) -> None:
+    fresh = [cart for cart in public(shop, "AbandonedCheckout") if cart["class"] == "fresh"]
+    owners = [shop.customers[cart["customer"]] for cart in fresh]
+    assert len({owner["id"] for owner in owners}) == 20
+    assert all(facts.reachable(owner) for owner in owners)
+    assert any(owner["email"] is None for owner in owners)
+    assert any(cart["createdAt"] < "2026-11-23T22:00:00Z" <= cart["updatedAt"] for cart in fresh)
+
+
+def test_lines_name_products_of_the_same_catalogue(shop: Shop) -> None:
+    named = [item for kind in (shop.orders, shop.carts) for each in kind.values() for item in each["items"]]
+    sold = [item for item in named if item["product"] is not None]
+    assert len(sold) > 5000
+    for item in sold:
+        variant = shop.variants[item["variant"]]
+        assert variant["product"] == item["product"]
+        assert shop.products[item["product"]]["title"] == item["title"]
+    assert {shop.products[item["product"]]["status"] for item in sold} == {"ACTIVE", "ARCHIVED", "UNLISTED"}
+    ids = [variant["id"] for product in shop.products.values() for variant in product["variants"]]
+    assert len(ids) == len(set(ids)) == len(shop.variants)
 
 
 @pytest.mark.parametrize("customers", [0, 1, 3, 20, 100, 101])
