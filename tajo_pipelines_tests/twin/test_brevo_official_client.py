@@ -20,12 +20,25 @@ from brevo.contacts.types import (
     ImportContactsRequestJsonBodyItem,
     ImportContactsResponse,
 )
-from brevo.ecommerce.types import CreateBatchOrderResponse, GetEcommerceConfigDisplayCurrencyResponse
+from brevo.ecommerce.types import (
+    CreateBatchOrderResponse,
+    CreateUpdateBatchCategoryRequestCategoriesItem,
+    CreateUpdateBatchCategoryResponse,
+    CreateUpdateBatchProductsRequestProductsItem,
+    CreateUpdateBatchProductsResponse,
+    CreateUpdateCategoryResponse,
+    CreateUpdateProductResponse,
+    GetCategoriesResponse,
+    GetEcommerceConfigDisplayCurrencyResponse,
+    GetProductsResponse,
+)
 from brevo.process.types import GetProcessesResponse, GetProcessResponse
 from brevo.types import (
     BatchEventsResponse,
+    GetCategoryDetails,
     GetContacts,
     GetEventsList,
+    GetProductDetails,
     Order,
     OrderIdentifiers,
     OrderProductsItem,
@@ -116,3 +129,43 @@ def test_its_orders_and_events_are_accepted(client: Any, api: Api) -> None:
     assert client.ecommerce.get_orders(limit=100) is not None
     client.event.create_event(event_name="order_placed", identifiers={"email_id": "a@example.com"})
     assert len(api.account.events) == 1
+
+
+def test_its_products_and_categories_are_accepted(client: Any, api: Api) -> None:
+    made = client.ecommerce.create_update_category(id="7", name="Kaffee", update_enabled=True)
+    assert isinstance(made, CreateUpdateCategoryResponse)
+    item = CreateUpdateBatchCategoryRequestCategoriesItem(id="8", name="Tee", url="https://shop.example/tee")
+    several = client.ecommerce.create_update_batch_category(categories=[item], update_enabled=True)
+    assert isinstance(several, CreateUpdateBatchCategoryResponse)
+    one: dict[str, Any] = {
+        "id": "1",
+        "name": "Tasse",
+        "price": 12.9,
+        "alternative_price": 15.0,
+        "brand": "Kontor",
+        "categories": ["7"],
+        "description": "blau",
+        "image_url": "https://shop.example/1.png",
+        "meta_info": {"colour": "blau"},
+        "sku": "T-1",
+        "stock": 3,
+        "url": "https://shop.example/1",
+    }
+    created = client.ecommerce.create_update_product(**one)
+    assert isinstance(created, CreateUpdateProductResponse)
+    assert client.ecommerce.create_update_product(**one, update_enabled=True) is None
+    batch = client.ecommerce.create_update_batch_products(
+        products=[CreateUpdateBatchProductsRequestProductsItem(**{**one, "id": "2", "parent_id": "1"})],
+        update_enabled=True,
+    )
+    assert isinstance(batch, CreateUpdateBatchProductsResponse)
+    assert (batch.created_count, batch.updated_count) == (1, 0)
+    listed = client.ecommerce.get_products(limit=100, sort="asc", search="tasse", price_gte=1, is_deleted="false")
+    assert [(entry.id, entry.parent_id, entry.alternative_price) for entry in listed.products] == [
+        ("1", None, 15.0),
+        ("2", "1", 15.0),
+    ]
+    fits(GetProductsResponse, api.call("GET", "/products").json())
+    fits(GetProductDetails, api.call("GET", "/products/1").json())
+    fits(GetCategoriesResponse, api.call("GET", "/categories").json())
+    fits(GetCategoryDetails, api.call("GET", "/categories/7").json())

@@ -151,6 +151,10 @@ def test_an_event_of_an_unknown_address_makes_a_mailable_contact(api: Api) -> No
         {"event_name": "x y", "identifiers": {"email_id": "a@example.com"}},
         {"event_name": "x", "identifiers": {"email_id": "a@example.com"}, "historical": True},
         {"event_name": "x", "identifiers": {"email_id": "a@example.com"}, "event_properties": {"x": "y" * 50_001}},
+        {"event_name": "x", "identifiers": {"email_id": "a@example.com"}, "event_properties": {"x" * 256: 1}},
+        {"event_name": "x" * 256, "identifiers": {"email_id": "a@example.com"}},
+        {"event_name": "cart.updated", "identifiers": {"email_id": "a@example.com"}},
+        {"event_name": "x", "identifiers": {"email_id": "no address"}},
     ],
 )
 def test_events_beyond_the_contract_are_refused(api: Api, body: dict[str, Any]) -> None:
@@ -165,3 +169,35 @@ def test_batches_of_events_say_which_failed(api: Api) -> None:
     assert api.call("POST", "/events/batch", {"events": [{"event_name": "x"}]}).status_code == 400
     assert api.call("POST", "/events/batch", {"events": [event()] * 201}).status_code == 400
     assert api.call("POST", "/events/batch", [event()]).status_code == 400
+
+
+def test_a_batch_of_events_has_at_most_512_kilobytes(api: Api) -> None:
+    large = [event(event_properties={"x": "y" * 49_000}) for _ in range(11)]
+    assert api.call("POST", "/events/batch", {"events": large}).status_code == 400
+    assert api.call("POST", "/events/batch", {"events": large[:10]}).json() == {
+        "message": "Events accepted",
+        "count": 10,
+    }
+    assert len(api.account.events) == 10
+
+
+def test_events_are_found_by_contact_name_and_time(api: Api) -> None:
+    first, second = api.create("a@example.com"), api.create("b@example.com")
+    api.change("set_event_delay", seconds=0)
+    for name, email, day in (("x", "a", "10"), ("y", "a", "11"), ("x", "b", "12"), ("x", "b", "13")):
+        api.call(
+            "POST",
+            "/events",
+            event(name, identifiers={"email_id": f"{email}@example.com"}, event_date=f"2026-11-{day}"),
+        )
+
+    def count(**query: Any) -> int:
+        return int(api.call("GET", "/events", **query).json()["count"])
+
+    assert (count(), count(event_name="x"), count(event_name=["x", "y"])) == (4, 3, 4)
+    assert (count(contact_id=first), count(contact_id=second), count(contact_id=[first, second])) == (2, 2, 4)
+    assert count(startDate="2026-11-11T00:00:00Z", endDate="2026-11-12T12:00:00Z") == 2
+    page = api.call("GET", "/events", limit=2, offset=3).json()
+    assert (page["count"], len(page["events"])) == (4, 1)
+    assert api.call("GET", "/events", limit=10_001).status_code == 400
+    assert api.call("GET", "/events", email="a@example.com").status_code == 400

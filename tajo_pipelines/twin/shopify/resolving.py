@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from graphql import GraphQLError, GraphQLResolveInfo
 from tajo_pipelines.twin.shopify import search, views
 from tajo_pipelines.twin.shopify.bulk import Bulk
 from tajo_pipelines.twin.shopify.listing import EVERYTHING, Cut, Listing, Page, PageError, slice_page
+from tajo_pipelines.twin.shopify.seed import stamp
 from tajo_pipelines.twin.shopify.shop import Document, Kind, Shop
 from tajo_pipelines.twin.shopify.terms import SearchError, Test
 
@@ -20,6 +21,8 @@ API_VERSION = "2026-10"
 ZONE = ZoneInfo("Europe/Berlin")
 ORDERS_OF_DAYS = 60
 """Orders older than this need the scope ``read_all_orders``."""
+
+EVENTS_KEPT = timedelta(days=365)
 
 Resolver = Callable[..., Any]
 
@@ -88,10 +91,17 @@ def _filter(info: GraphQLResolveInfo, kind: Kind, query: str | None, *, whole: b
     found = search.parse(kind, query, asked.now, ZONE)
     if found.warnings:
         asked.warnings.append({"path": info.path.as_list(), "query": query, "warnings": found.warnings})
-    since = asked.oldest_order if kind == "Order" else None
+    since = _oldest(asked, kind)
     if found.everything or not (whole or query):
         return None if since is None else lambda document: document["createdAt"] >= since
     return lambda document: (since is None or document["createdAt"] >= since) and found.matches(document)
+
+
+def _oldest(asked: Asked, kind: Kind) -> str | None:
+    """Since when documents of a kind are in sight; events are kept for a year."""
+    if kind == "BasicEvent":
+        return stamp(asked.now - EVENTS_KEPT)
+    return asked.oldest_order if kind == "Order" else None
 
 
 def _cut(arguments: dict[str, Any]) -> Cut:

@@ -105,6 +105,16 @@ def test_deletions_are_told_by_events_with_the_vendors_words(own_shop: Api) -> N
     assert own_shop.state()["events"][0]["subjectType"] == "PRODUCT"
 
 
+def test_events_are_kept_for_a_year(own_shop: Api) -> None:
+    now = datetime.now(UTC)
+    for product, days in zip(own_shop.dump("products"), (400, 360), strict=False):
+        own_shop.change(
+            "delete_product", id=product["id"], at=(now - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        )
+    assert len(destroyed(own_shop)) == 1
+    assert len(own_shop.state()["events"]) == 2
+
+
 def test_lines_of_a_deleted_product_lose_it_and_keep_their_title(own_shop: Api) -> None:
     made = own_shop.change("create_product", title="Kurz da")["product"]
     line = {"variant": made["variants"][0]["id"]}
