@@ -29,8 +29,8 @@ _LOG = structlog.get_logger(__name__)
 LONG = timedelta(days=2)
 """Shorter windows go by pages without a look at how much is in them."""
 
-WORTH = 120.0
-"""Seconds of paging above which a bulk operation, which takes a minute or so to begin, ends sooner."""
+WORTH = 60.0
+"""Seconds of paging above which a bulk operation, which waits for its turn and its file first, ends sooner."""
 
 ROUND_TRIP = 0.4
 """Seconds that a page takes at least, points or not."""
