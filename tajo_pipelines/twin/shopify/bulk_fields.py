@@ -63,7 +63,7 @@ def _listed(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Page:
     return page
 
 
-def _run(_root: Any, info: GraphQLResolveInfo, query: str, *, groupObjects: bool) -> Document:  # noqa: N803
+def _run(_root: Any, info: GraphQLResolveInfo, query: str, *, groupObjects: bool) -> Document:  # noqa: N803  # the vendor's name
     try:
         return {"bulkOperation": info.context.bulk.start(query, group=groupObjects), "userErrors": []}
     except StartError as error:

@@ -84,7 +84,7 @@ def resolvers() -> Mapping[str, Resolver]:
         "Product.media": sliced(_pictures),
         "Product.variants": part_lister("ProductVariant", lambda _shop, product: product["variants"]),
         "Product.collections": part_lister("Collection", _shelves_of),
-        "Product.inCollection": lambda product, _info, id: numbered(id) in product["collections"],  # noqa: A006
+        "Product.inCollection": lambda product, _info, id: numbered(id) in product["collections"],  # noqa: A006  # vendor's name
         "ProductVariant.product": lambda variant, info: _product_of(info, variant),
         "ProductVariant.displayName": _display_name,
         "ProductVariant.availableForSale": lambda variant, info: _for_sale(_product_of(info, variant), variant),
@@ -127,7 +127,7 @@ def _count(documents: Sequence[Any]) -> Document:
     return {"count": len(documents), "precision": "EXACT"}
 
 
-def _described(source: Document, _info: GraphQLResolveInfo, truncateAt: int | None = None) -> str:  # noqa: N803
+def _described(source: Document, _info: GraphQLResolveInfo, truncateAt: int | None = None) -> str:  # noqa: N803  # the vendor's name
     text = _TAG.sub("", source["descriptionHtml"]).replace("&ndash;", "–").replace("&amp;", "&")
     return text if truncateAt is None else text[:truncateAt]
 

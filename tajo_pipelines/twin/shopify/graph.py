@@ -193,7 +193,7 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Customer.amountSpent": lambda customer, info: (CURRENCY, info.context.shop.spent(customer["id"])),
         "Customer.canDelete": lambda customer, info: not info.context.shop.orders_of(customer["id"]),
         "Customer.addressesV2": sliced(lambda customer: customer["addresses"]),
-        "MailingAddress.formatted": lambda address, _info, withCompany=True, withName=False: views.formatted(  # noqa: N803
+        "MailingAddress.formatted": lambda address, _info, withCompany=True, withName=False: views.formatted(  # noqa: N803  # the vendor's name
             address, company=withCompany, name=withName
         ),
         "Order.customer": lambda order, info: info.context.shop.customers.get(order["customer"]),
@@ -204,7 +204,7 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Order.discountApplications": sliced(
             lambda order: [Discount(order, place) for place in range(len(order["discounts"]))]
         ),
-        "LineItem.discountedTotalSet": lambda line, _info, withCodeDiscounts=False: order_views.discounted_total(  # noqa: N803
+        "LineItem.discountedTotalSet": lambda line, _info, withCodeDiscounts=False: order_views.discounted_total(  # noqa: N803  # the vendor's name
             line, with_codes=withCodeDiscounts
         ),
         "LineItem.taxLines": first_of(
