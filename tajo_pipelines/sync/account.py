@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tajo_pipelines.brevo.ports import AccountState
     from tajo_pipelines.settings.objects import Account, Connection
 
+PATIENCE = 300.0
+"""Seconds for which a run repeats a call."""
+
 ASKED_ANEW = 3600.0
 """Seconds for which an account's identity and currency are believed."""
 
@@ -45,8 +48,16 @@ class OpenAccount:
 
 
 @contextmanager
-def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterator[OpenAccount]:
+def open_account(
+    workspace: Workspace, account: Account, run_id: str, *, patience: float = PATIENCE
+) -> Iterator[OpenAccount]:
     """Open the account that answers to the configured key.
+
+    Args:
+        workspace: Settings and store.
+        account: The account.
+        run_id: Kept with every call.
+        patience: Seconds for which a call is repeated.
 
     Raises:
         AuthError: Brevo refuses the key.
@@ -57,7 +68,7 @@ def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterato
     fingerprint = blake2b(f"{account.base_url}\n{key}".encode(), digest_size=12).hexdigest()
     known = _known_identity(workspace, fingerprint)
     name = known or f"key:{fingerprint}"
-    client = _client(workspace, account, key, name, run_id)
+    client = _client(workspace, account, key, name, run_id, patience)
     try:
         if known is None:
             known = read_identity(client).id
@@ -65,14 +76,16 @@ def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterato
             store.set_note(_note(fingerprint), msgspec.json.encode(document).decode())
             usage = client.usage
             client.close()
-            client = _client(workspace, account, key, known, run_id)
+            client = _client(workspace, account, key, known, run_id, patience)
             client.usage = usage
         yield OpenAccount(account, known, client, store.account(known))
     finally:
         client.close()
 
 
-def _client(workspace: Workspace, account: Account, key: str, name: str, run_id: str) -> BrevoClient:
+def _client(
+    workspace: Workspace, account: Account, key: str, name: str, run_id: str, patience: float
+) -> BrevoClient:
     store = workspace.store
     return BrevoClient(
         key,
@@ -82,6 +95,7 @@ def _client(workspace: Workspace, account: Account, key: str, name: str, run_id:
         tier=account.tier,
         run_id=run_id,
         clock=workspace.now,
+        patience=patience,
     )
 
 
