@@ -16,8 +16,11 @@ from tajo_pipelines.cli.sync_screen import grouped
 State = Mapping[str, Any]
 """What ``GET /_twin/state`` answers."""
 
-_META = {"gross": "gross", "refunded": "refunded"}
 _LEFT = "user"
+"""Cause of a block that the person made."""
+
+_PHONE_ONLY = "@mailin-sms.com"
+"""What Brevo calls contacts without address (help.brevo.com, contacts with only a phone number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,19 @@ class Row:
         shop: What the shop's own documents say.
         brevo: What Brevo holds.
         note: What else to know of it.
+        same: Whether both sides mean the same, where equal figures don't say so.
     """
 
     what: str
     shop: str
     brevo: str
     note: str = ""
+    same: bool = True
 
     @property
     def equal(self) -> bool:
         """Whether both sides say the same."""
-        return self.shop == self.brevo
+        return self.same and self.shop == self.brevo
 
     def document(self) -> Document:
         """As JSON."""
@@ -58,26 +63,41 @@ def compare(state: State, left_before: int) -> list[Row]:
 
 def left_at_brevo(state: State) -> int:
     """How many people are blocked at Brevo because they left there themselves."""
-    return sum(1 for contact in state["brevo"]["contacts"] if contact["causes"].get("email") == _LEFT)
+    return sum(1 for contact in state["brevo"]["contacts"] if _has_left(contact))
 
 
 def _people(state: State, left_before: int) -> list[Row]:
     shop, contacts = state["shopify"]["shop"], state["brevo"]["contacts"]
     customers, guests = shop["customers"], shop["guests"]
-    from_customers = sum(1 for contact in contacts if _is_from(contact, "customers"))
-    skipped = [
-        f"{customers['total']} customers: {customers['no_identifier']} without address and number",
-        f"{customers['invalid_email']} with an invalid address are left out",
-    ]
+    reachable = customers["mappable"] + guests["emails"] + guests["phones"]
+    left_out = f"{customers['no_identifier']} no identifier, {customers['invalid_email']} invalid e-mail"
+    granted = set(state["shopify"]["said_yes"]) - {contact["email"] for contact in contacts if _has_left(contact)}
+    mailable = {contact["email"] for contact in contacts if _mailable(contact)}
     return [
-        Row("customers who can be reached", str(customers["mappable"]), str(from_customers), ", ".join(skipped)),
-        Row("guests of orders", str(guests["emails"] + guests["phones"]), str(len(contacts) - from_customers)),
-        Row("people who had left Brevo, still blocked", str(left_before), str(left_at_brevo(state))),
+        Row(
+            "people: customers and guests",
+            str(reachable),
+            str(len(contacts)),
+            f"{customers['total']} customers, {guests['emails'] + guests['phones']} guests; left out: {left_out}",
+        ),
+        Row(
+            "said yes to e-mail and never left",
+            str(len(granted)),
+            str(len(mailable)),
+            f"not the same people: {len(granted ^ mailable)}" if granted ^ mailable else "mailable at Brevo",
+            same=granted == mailable,
+        ),
+        Row("had left at Brevo, are still blocked", str(left_before), str(left_at_brevo(state))),
     ]
 
 
-def _is_from(contact: Mapping[str, Any], stream: str) -> bool:
-    return stream in str(contact["attributes"].get("TAJO_SOURCES", ""))
+def _has_left(contact: Mapping[str, Any]) -> bool:
+    return bool(contact["causes"].get("email") == _LEFT)
+
+
+def _mailable(contact: Mapping[str, Any]) -> bool:
+    """Whether mail may go out to an address of the contact's own, not to the one that stands for a phone."""
+    return "email" not in contact["causes"] and not contact["email"].endswith(_PHONE_ONLY)
 
 
 def _orders(state: State) -> list[Row]:
@@ -106,7 +126,6 @@ def _sum(amounts: Iterable[Any]) -> str:
 def consent_figures(state: State) -> Document:
     """Consent on both sides: the shop's states, and whom Brevo lets be mailed."""
     totals = state["brevo"]["totals"]
-    lists = {entry["name"]: entry.get("count") for entry in state["brevo"]["lists"]}
     return {
         "shop": dict(state["shopify"]["shop"]["email_consent"]),
         "brevo": {
@@ -114,27 +133,25 @@ def consent_figures(state: State) -> Document:
             "mailable": totals["mailable contacts"],
             "blocked": totals["blocked contacts"],
         },
-        "lists": lists,
     }
 
 
 def show_comparison(screen: Console, rows: Iterable[Row], consent: Document) -> None:
     """Draw both sides."""
-    table = Table("", "shop", "Brevo", "", "", title="The shop beside Brevo", title_justify="left", box=None)
-    for name in ("shop", "Brevo"):
-        next(column for column in table.columns if column.header == name).justify = "right"
+    table = Table(title="The shop beside Brevo", title_justify="left", title_style="bold", box=None)
+    table.add_column("")
+    table.add_column("shop", justify="right", no_wrap=True)
+    table.add_column("Brevo", justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("")
     for row in rows:
-        mark = "✓" if row.equal else "✗"
-        table.add_row(row.what, _shown(row.shop), _shown(row.brevo), mark, row.note)
+        table.add_row(row.what, grouped(row.shop), grouped(row.brevo), "✓" if row.equal else "✗", row.note)
     screen.print(table)
     screen.print()
     states = ", ".join(f"{count} {state.replace('_', ' ').lower()}" for state, count in consent["shop"].items())
     brevo = consent["brevo"]
     screen.print(f"E-mail consent in the shop: {states}")
     screen.print(
-        f"At Brevo: {brevo['contacts']:,} contacts, {brevo['mailable']:,} mailable, {brevo['blocked']:,} blocked"
+        f"At Brevo: {brevo['contacts']:,} contacts, {brevo['mailable']:,} not blocked for e-mail, "
+        f"{brevo['blocked']:,} blocked"
     )
-
-
-def _shown(value: str) -> str:
-    return grouped(value)

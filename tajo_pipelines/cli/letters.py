@@ -73,10 +73,14 @@ def _show(screen: Console, total: int, letters: list[Document]) -> None:
     if not total:
         screen.print("No letters.")
         return
-    table = Table("last seen", "connection", "stream", "key", "field", "reason", "message", "state", box=None)
+    table = Table(box=None)
+    for name in ("last seen", "connection", "stream", "key", "field", "reason"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("message")
+    table.add_column("state", no_wrap=True)
     for letter in letters:
         table.add_row(
-            letter["last_seen"],
+            letter["last_seen"][:16].replace("T", " "),
             letter["connection"],
             letter["stream"],
             letter["key"],

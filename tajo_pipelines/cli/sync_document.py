@@ -16,6 +16,7 @@ from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.settings import Connection
+from tajo_pipelines.store.letters import LetterState
 from tajo_pipelines.store.reports import RunReport
 from tajo_pipelines.sync.outcome import money_document, time_document
 from tajo_pipelines.sync.reports import ALREADY_RUNNING, DONE
@@ -77,14 +78,17 @@ def sync_body(facts: SyncFacts) -> tuple[Document, Verdict]:
         facts.warnings += [Notice(**notice) for notice in report.details.get("warnings", ())]
     status, verdict = _judge(facts, streams)
     store = facts.workspace.store
-    new = sum(int(spent.get("letters", 0)) for spent in _spent(reports))
+    letters, name = store.letters, facts.connection.name
     body = {
         "status": status,
         "finished_at": format_time(facts.workspace.now()),
         "run_ids": [facts.run_id] if facts.run_id is not None else [],
         "streams": streams,
         "brevo": _brevo(facts, reports),
-        "letters": {"new": new, "open": store.letters.count(connection=facts.connection.name)},
+        "letters": {
+            "new": letters.count(connection=name, states=tuple(LetterState), since=facts.began),
+            "open": letters.count(connection=name),
+        },
     }
     return body, verdict
 

@@ -34,6 +34,7 @@ from tajo_pipelines.twin.half import ChangeError, TwinParts
 from tajo_pipelines.twin.shopify.access import Access, GrantError, allows
 from tajo_pipelines.twin.shopify.changes import Changes
 from tajo_pipelines.twin.shopify.cost import MAX_QUERY_COST, Bucket, Price
+from tajo_pipelines.twin.shopify.facts import said_yes
 from tajo_pipelines.twin.shopify.graph import API_VERSION, ORDERS_OF_DAYS, Asked, load_schema
 from tajo_pipelines.twin.shopify.listing import Listing
 from tajo_pipelines.twin.shopify.seed import stamp
@@ -102,9 +103,10 @@ class ShopifyHalf:
         """Nothing becomes due here; restoring points and lagging indexes are reckoned when asked for."""
 
     def summary(self) -> dict[str, Any]:
-        """Facts, counts of queries by operation and root field, and the last queries."""
+        """Facts, who said yes to e-mail, counts of queries by operation and root field, and the last queries."""
         return {
             "shop": self.shop.facts().as_json(),
+            "said_yes": said_yes(self.shop.customers.values(), self.shop.orders.values()),
             "customers": len(self.shop.customers),
             "orders": len(self.shop.orders),
             "operations": dict(self._operations),
