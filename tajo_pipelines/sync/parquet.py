@@ -135,6 +135,20 @@ def read_batch(url: str, stream: str) -> Iterator[Record]:
             yield from _records(part.to_pylist(), stream)
 
 
+def count_rows(url: str) -> int | None:
+    """How many rows of a file can be read, every column decoded; None where there is no whole Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    try:
+        with filesystem.open(path, "rb") as file:
+            parts = pq.ParquetFile(file).iter_batches(batch_size=2000)
+            return sum(int(part.num_rows) for part in parts)
+    except (FileNotFoundError, pa.ArrowInvalid, pa.ArrowIOError):
+        return None
+
+
 def _records(rows: Iterable[dict[str, Any]], stream: str) -> Iterator[Record]:
     for row in rows:
         yield Record(
