@@ -1,14 +1,12 @@
 """Assets of one stream: what is read, and what Brevo is given."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 import dagster as dg
 
-from tajo_pipelines.model.errors import RetryableError
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.names import BREVO, TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
@@ -16,10 +14,9 @@ from tajo_pipelines.orchestration.partitions import daily, launched_window, wind
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.sdk.manifest import Manifest
 from tajo_pipelines.settings.objects import Connection
-from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.sync.delivery import DeliveryRequest
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
-from tajo_pipelines.sync.reports import RunLog
+from tajo_pipelines.sync.reports import ALREADY_RUNNING
 
 OWNERS = ("team:integrations",)
 GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
@@ -80,7 +77,6 @@ def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.Asse
         io_manager_key="landing_io_manager",
         partitions_def=daily(connection.start_date),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        output_required=False,
         group_name=plain(connection.name),
         owners=list(OWNERS),
         kinds={manifest.name, "parquet"},
@@ -90,18 +86,11 @@ def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.Asse
             "A partition is a log, not a snapshot; today's is provisional."
         ),
     )
-    def read(
-        context: dg.AssetExecutionContext, config: ReadConfig, workspace: WorkspaceResource
-    ) -> Iterator[dg.Output[Reading]]:
+    def read(context: dg.AssetExecutionContext, config: ReadConfig, workspace: WorkspaceResource) -> Reading:
         with clear_failures():
             opened = workspace.get()
             mode, window = _what_to_read(context, config, opened.now())
-            reading = Reading(opened, ReadRequest(connection.name, stream, mode, context.run.run_id, window))
-            taken = reading.taken()
-            if taken is not None:
-                _leave_it(context, RunLog(opened, context.run.run_id, connection.name, stream), taken)
-                return
-        yield dg.Output(reading)
+            return Reading(opened, ReadRequest(connection.name, stream, mode, context.run.run_id, window))
 
     return read
 
@@ -126,21 +115,25 @@ def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Seq
     )
     def deliver(
         context: dg.AssetExecutionContext, config: DeliverConfig, workspace: WorkspaceResource
-    ) -> DeliveryRequest:
-        replay = None
+    ) -> DeliveryRequest | None:
         with clear_failures():
+            opened, run_id = workspace.get(), context.run.run_id
+            report = opened.store.reports.get(run_id, connection.name, stream)
+            if report is not None and report.status == ALREADY_RUNNING:
+                context.log.info("another run reads this stream, and delivers it")
+                return None
+            replay = None
             if config.replay:
-                opened = workspace.get()
                 days = launched_window(context, opened.now()).days
                 replay = tuple(opened.store.batches.in_days(connection.name, stream, *days))
-        return DeliveryRequest(
-            connection=connection.name,
-            stream=stream,
-            run_id=context.run.run_id,
-            force=config.force,
-            with_events=config.with_events,
-            replay=replay,
-        )
+            return DeliveryRequest(
+                connection=connection.name,
+                stream=stream,
+                run_id=run_id,
+                force=config.force,
+                with_events=config.with_events,
+                replay=replay,
+            )
 
     return deliver
 
@@ -154,10 +147,6 @@ def _freshness(connection: Connection, stream: str) -> dg.FreshnessPolicy | None
     return dg.FreshnessPolicy.time_window(fail_window=2 * gap + grace, warn_window=gap + grace)
 
 
-def _goes_on(context: dg.AssetExecutionContext) -> bool:
-    return context.run.tags.get(TRIGGER_TAG) in GOES_ON
-
-
 def _what_to_read(
     context: dg.AssetExecutionContext, config: ReadConfig, now: datetime
 ) -> tuple[ReadMode, Window | None]:
@@ -165,26 +154,6 @@ def _what_to_read(
         return ReadMode.FULL, None
     if config.mode == "range" and config.since is not None:
         return ReadMode.RANGE, window_since(config.since, now)
-    if config.mode == "auto" and _goes_on(context):
+    if config.mode == "auto" and context.run.tags.get(TRIGGER_TAG) in GOES_ON:
         return ReadMode.INCREMENTAL, None
     return ReadMode.RANGE, launched_window(context, now)
-
-
-def _leave_it(context: dg.AssetExecutionContext, run_log: RunLog, taken: LeaseTaken) -> None:
-    """Another run reads the stream: no failure for runs that go on later anyway, one for a person who waits for days.
-
-    Nothing is materialized either way: days that weren't read mustn't look as if they had been.
-
-    Raises:
-        RetryableError: A person launched this run.
-    """
-    with suppress(LeaseTaken), run_log.landing():
-        raise taken
-    context.log.info("%s", taken)
-    if not _goes_on(context):
-        raise RetryableError(
-            f"{taken.owner} is reading this stream, so this run read nothing",
-            code=taken.code,
-            where=context.asset_key.to_user_string(),
-            hint="launch it again once that run is done",
-        )

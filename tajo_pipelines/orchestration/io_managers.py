@@ -48,8 +48,10 @@ class LandingIOManager(_ProjectIOManager):
                 with log.landing() as landed:
                     land(workspace, obj, landed)
             except LeaseTaken as taken:
-                # Taken since the asset looked. Days that a person asked for mustn't look as if they had been read.
+                # What goes on from the watermark goes on in the other run. Days that somebody asked for don't: they
+                # mustn't look as if they had been read.
                 if obj.request.mode is ReadMode.RANGE:
+                    taken.hint = "nothing was read; launch it again once that is done"
                     raise
                 context.log.info("%s", taken)
                 landed = Landed(already_running=True)

@@ -16,7 +16,6 @@ from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Page, Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Watermark
-from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.store.reads import Read, ReadStep
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -88,15 +87,6 @@ class Reading:
         self._workspace = workspace
         self.request = request
 
-    @property
-    def _lease(self) -> str:
-        return f"read/{self.request.connection}/{self.request.stream}"
-
-    def taken(self) -> LeaseTaken | None:
-        """Who else reads the stream right now; None where it is free."""
-        holder = self._workspace.store.leases.holder(self._lease)
-        return LeaseTaken(self._lease, *holder) if holder is not None else None
-
     def __iter__(self) -> Iterator[RecordBatch]:
         """Read.
 
@@ -106,7 +96,8 @@ class Reading:
         """
         request, workspace = self.request, self._workspace
         connection = workspace.connection(request.connection)
-        with workspace.store.leases.hold(self._lease, f"run {request.run_id}") as lease:
+        name = f"read/{request.connection}/{request.stream}"
+        with workspace.store.leases.hold(name, f"run {request.run_id}") as lease:
             plan = _Plan.make(workspace, connection, request)
             log.info(
                 "reading",
