@@ -43,7 +43,8 @@ class Reader:
         """Every page from the cursor on; see `Source.read`."""
         reading = streams.READINGS[stream]
         size = self._sizes.setdefault(stream, PageSize(reading.first_size, streams.LARGEST_PAGE, streams.MOST_POINTS))
-        query = streams.search(window, self.start_date if reading.from_start_date else None)
+        start_date = self.start_date if reading.from_start_date else None
+        query = streams.search(window, start_date, whole_days=reading.whole_days)
         variables: dict[str, Any] = {"query": query, "sortKey": streams.sort_key(window)}
         if reading.lines:
             variables["lines"] = streams.LINES

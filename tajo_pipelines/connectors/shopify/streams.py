@@ -46,6 +46,7 @@ class Reading:
             point. Later pages follow what Shopify says a query costs, which is less for long lists.
         from_start_date: Whether the connection's ``start_date`` bounds it, by the time of creation.
         lines: Whether its objects carry lines.
+        whole_days: Whether the filter of ``updated_at`` may take the whole day for a moment of it.
     """
 
     connection: str
@@ -53,10 +54,11 @@ class Reading:
     first_size: int
     from_start_date: bool = False
     lines: bool = False
+    whole_days: bool = False
 
 
 READINGS: Mapping[str, Reading] = {
-    "customers": Reading("customers", Document.load(_FOLDER, "customers"), first_size=120),
+    "customers": Reading("customers", Document.load(_FOLDER, "customers"), first_size=120, whole_days=True),
     "orders": Reading("orders", Document.load(_FOLDER, "orders"), first_size=12, from_start_date=True, lines=True),
 }
 
@@ -71,7 +73,7 @@ def sort_key(window: Window | None) -> str:
     return "ID" if window is None else "UPDATED_AT"
 
 
-def search(window: Window | None, start_date: date | None) -> str | None:
+def search(window: Window | None, start_date: date | None, *, whole_days: bool = False) -> str | None:
     """The ``query`` argument, or None where nothing bounds the read.
 
     Shopify compares whole seconds (times of the API carry none finer, read 2026-11-24): the window is widened to
@@ -80,6 +82,8 @@ def search(window: Window | None, start_date: date | None) -> str | None:
     Args:
         window: Of ``updated_at``.
         start_date: Lower bound of ``created_at``, from midnight UTC on.
+        whole_days: Whether a bound may stand for its whole day, in whatever zone: then the end is put behind all of
+            them.
     """
     terms: list[str] = []
     if start_date is not None:
@@ -87,7 +91,8 @@ def search(window: Window | None, start_date: date | None) -> str | None:
     if window is not None:
         if window.start is not None:
             terms.append(f"updated_at:>='{format_time(_floor(window.start))}'")
-        terms.append(f"updated_at:<'{format_time(_ceiling(window.end))}'")
+        end = _two_midnights_on(window.end) if whole_days else _ceiling(window.end)
+        terms.append(f"updated_at:<'{format_time(end)}'")
     return " AND ".join(terms) or None
 
 
@@ -97,3 +102,13 @@ def _floor(moment: datetime) -> datetime:
 
 def _ceiling(moment: datetime) -> datetime:
     return _floor(moment) + timedelta(seconds=1) if moment.microsecond else moment
+
+
+def _two_midnights_on(moment: datetime) -> datetime:
+    """A midnight that lies on a later day than the moment in every zone.
+
+    2026-11-24: the filter ``updated_at`` of ``customers`` is described as "matching a whole day", that of ``orders``
+    isn't (Admin GraphQL reference 2026-10, QueryRoot.customers). Taken by its word, a bound of this evening would leave
+    out all of today.
+    """
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
