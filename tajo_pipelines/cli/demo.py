@@ -77,14 +77,13 @@ def demo(
     session.body["home"] = str(home)
     if not (session.project / CONFIG).is_file():
         raise ConfigError(f"there is no {CONFIG} in {session.project}", code="no_demo", hint="name it with --project")
-    _isolate(session.project)
     running = _running(home)
     if reset:
         if running is not None:
             message = "the stand-ins of this demo are running, so their state can't be forgotten"
             raise UsageError(message, where="--reset", hint="stop them (make dev) first")
         shutil.rmtree(home, ignore_errors=True)
-    with _twins(home, running, customers) as twins:
+    with _isolated(session.project), _twins(home, running, customers) as twins:
         session.body |= {"brevo_url": twins.brevo_url, "shopify_url": twins.shopify_url}
         os.environ["TAJO_TWIN_BREVO_URL"] = twins.brevo_url
         os.environ["TAJO_TWIN_SHOPIFY_URL"] = twins.shopify_url
@@ -142,17 +141,23 @@ def _show_end(screen: Console, sent: int, sync: Document) -> None:
     screen.print("The UI with this run, and both stand-ins: make dev. Start anew: make demo RESET=1.")
 
 
-def _isolate(project: Path) -> None:
+@contextmanager
+def _isolated(project: Path) -> Iterator[None]:
     """Nothing that the user has set may lead the demo to a real account: neither the environment nor ``.env``."""
     findings = Findings("")
     known = read_variables(project, os.environ, findings).values
     findings.raise_if_any()
-    for name in list(known):
+    before = dict(os.environ)
+    for name in known:
         if name.startswith(_FOREIGN) and name not in _KEPT:
             # Blank counts as absent, and goes before what .env says.
             os.environ[name] = ""
-    os.environ["TAJO_CONFIG"] = str(CONFIG)
-    os.environ["TAJO_HOME"] = str(HOME)
+    os.environ |= {"TAJO_CONFIG": str(CONFIG), "TAJO_HOME": str(HOME)}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

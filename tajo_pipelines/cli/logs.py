@@ -18,6 +18,7 @@ import structlog
 from tajo_pipelines.brevo.masking import mask_words
 
 LOGGER = "tajo_pipelines"
+EDGE = f"{LOGGER}.cli.edge"
 FILE = Path("logs") / "tajo.log"
 
 _BYTES = 5_000_000
@@ -98,6 +99,8 @@ def _terminal(*, verbose: bool) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     handler.setFormatter(_formatter(_line))
+    # What the edge logs it also shows, as the command's error.
+    handler.addFilter(lambda record: record.name != EDGE)
     return handler
 
 

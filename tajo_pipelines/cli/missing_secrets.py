@@ -88,13 +88,18 @@ def _missing(connection: Connection, key: str) -> MissingSecret:
     return MissingSecret(f"{key} of {connection.name}", variable, f"connectors.{connection.name}.{key}")
 
 
+def on_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def ask(missing: MissingSecret) -> None:
     """Ask for a secret and keep it in this process's environment alone.
 
     Raises:
         UsageError: There is no terminal, or nothing was typed.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not on_terminal():
         raise missing.error()
     value = getpass.getpass(f"{missing.what} ({missing.variable}): ").strip()
     if not value:
