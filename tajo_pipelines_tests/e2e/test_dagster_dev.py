@@ -10,7 +10,7 @@ from pathlib import Path
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
-from tajo_pipelines_tests.e2e.dagster_dev import ASSETS, BACKFILL, DagsterDev, environment, running_dagster
+from tajo_pipelines_tests.e2e.dagster_dev import ASSETS, DagsterDev, environment, running_dagster
 from tajo_pipelines_tests.e2e.project import FACTOR, Project
 
 SHOP = ["shopify/customers", "shopify/orders", "brevo/shopify/customers", "brevo/shopify/orders"]
@@ -52,17 +52,14 @@ def a_command_is_seen(dev: DagsterDev, folder: Path) -> None:
     landed, delivered = run.metadata("shopify/customers"), run.metadata("brevo/shopify/customers")
     assert landed["dagster/row_count"] == delivered["read"] == 20
     assert delivered["sent"] == delivered["mapped"] > 0
-    assert any('POST /contacts' in row for row in delivered["calls, which"]), "calls are shown as a table"
+    assert any("POST /contacts" in row for row in delivered["calls, which"]), "calls are shown as a table"
     assert run.metadata("brevo/shopify/orders")["money"]
 
 
 def a_range_is_launched(dev: DagsterDev) -> None:
     today = datetime.now(UTC).date()
     days = [(today - timedelta(days=back)).isoformat() for back in (2, 1, 0)]
-    keys = [{"path": key.split("/")} for key in SHOP]
-    launched = dev.ask(BACKFILL, params={"assetSelection": keys, "partitionNames": days})["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    run = dev.finished(60, tags=[{"key": "dagster/backfill", "value": launched["backfillId"]}])
+    run = dev.finished(60, runIds=[dev.launch(SHOP, days[0], days[-1])])
     assert run.status == "SUCCESS"
     assert {key: run.partitions(key) for key in SHOP} == dict.fromkeys(SHOP, sorted(days)), "one run, all days"
 
