@@ -18,6 +18,7 @@ from tajo_pipelines.brevo.contact_change import ContactPolicy
 from tajo_pipelines.brevo.lists import ensure_lists, find_lists
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.window import format_time, parse_time
+from tajo_pipelines.settings.objects import DEFAULT_ACCOUNT
 from tajo_pipelines.sync.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -120,11 +121,13 @@ def contact_policy(workspace: Workspace, opened: OpenAccount, *, force: bool = F
     """
     account, now = opened.settings, workspace.now()
     configured = {"all_contacts": account.lists.all_contacts, "subscribers": account.lists.subscribers}
-    lists = ensure_lists(opened.client, opened.state, configured, now)
+    with _placed("brevo.lists" if account.name == DEFAULT_ACCOUNT else f"accounts.{account.name}.lists"):
+        lists = ensure_lists(opened.client, opened.state, configured, now)
     feeding = [other for other in workspace.settings.connections.values() if other.account == account.name]
     own = {other.name: other.lists.subscribers for other in feeding if other.lists.subscribers is not None}
     for name, number in own.items():
-        _require_list(opened, name, number, workspace)
+        with _placed(f"connectors.{name}.lists.subscribers"):
+            find_lists(opened.client, opened.state, {"subscribers": number}, now)
     return ContactPolicy(
         all_contacts=lists.all_contacts,
         subscribers={other.name: own.get(other.name, lists.subscribers) for other in feeding},
@@ -134,11 +137,13 @@ def contact_policy(workspace: Workspace, opened: OpenAccount, *, force: bool = F
     )
 
 
-def _require_list(opened: OpenAccount, connection: str, number: int, workspace: Workspace) -> None:
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Name the place in the file that an error of configuration is about."""
     try:
-        find_lists(opened.client, opened.state, {"subscribers": number}, workspace.now())
+        yield
     except ConfigError as error:
-        error.where = f"connectors.{connection}.lists.subscribers"
+        error.where = where
         raise
 
 

@@ -19,7 +19,6 @@ class Expected:
         phones: Numbers of people without an address.
         granted: Addresses whose customer calls itself subscribed.
         yeses: Addresses for which there is a yes of any kind, a ticked box included.
-        noes: Addresses whose customer said no.
         amounts: Orders' amounts by id.
     """
 
@@ -27,38 +26,36 @@ class Expected:
     phones: set[str] = field(default_factory=set)
     granted: set[str] = field(default_factory=set)
     yeses: set[str] = field(default_factory=set)
-    noes: set[str] = field(default_factory=set)
     amounts: dict[str, Decimal] = field(default_factory=dict)
 
 
 def expected(project: Project) -> Expected:
     """From the shop as it is now."""
     found = Expected()
-    addresses: dict[int, str] = {}
+    addresses = {customer["id"]: customer["email"].lower() for customer in project.people() if customer["emailValid"]}
+    found.emails = set(addresses.values())
     for customer in project.people():
-        if customer["emailValid"]:
-            address = customer["email"].lower()
-            addresses[customer["id"]] = address
-            found.emails.add(address)
-            if customer["emailState"] == "SUBSCRIBED":
-                found.granted.add(address)
-            if customer["emailState"] in ("UNSUBSCRIBED", "INVALID"):
-                found.noes.add(address)
-        elif good_phone(customer["phone"]):
+        address = addresses.get(customer["id"])
+        if address is None and good_phone(customer["phone"]):
             found.phones.add(customer["phone"])
-    found.yeses |= found.granted
+        if address is not None and customer["emailState"] == "SUBSCRIBED":
+            found.granted.add(address)
+    found.yeses = set(found.granted)
     for order in shop_orders(project):
-        if order["identity"] != "sent":
-            continue
-        found.amounts[str(order["id"])] = Decimal(order["brevoAmount"])
-        address = addresses.get(order["customer"]) or (order["email"] or "").lower()
-        if "@" in address:
-            found.emails.add(address)
-        elif order["customer"] is None:
-            found.phones.add(order["phone"])
-        if order["acceptsMarketing"]:
-            found.yeses.add((order["email"] or "").lower())
+        if order["identity"] == "sent":
+            _add_order(found, order, addresses.get(order["customer"]))
     return found
+
+
+def _add_order(found: Expected, order: dict[str, Any], customer: str | None) -> None:
+    found.amounts[str(order["id"])] = Decimal(order["brevoAmount"])
+    address = customer or (order["email"] or "").lower()
+    if "@" in address:
+        found.emails.add(address)
+    elif order["customer"] is None:
+        found.phones.add(order["phone"])
+    if order["acceptsMarketing"]:
+        found.yeses.add((order["email"] or "").lower())
 
 
 def shop_orders(project: Project) -> list[dict[str, Any]]:

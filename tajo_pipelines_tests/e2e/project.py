@@ -32,7 +32,7 @@ from tajo_pipelines.sync.delivery import DeliveryRequest, deliver
 from tajo_pipelines.sync.landing import land
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
-from tajo_pipelines.sync.reports import RunLog
+from tajo_pipelines.sync.reports import ALREADY_RUNNING, RunLog
 from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines.twin.server import TwinProcess
 
@@ -271,6 +271,9 @@ def run_engine(
             with suppress(LeaseTaken), log.landing() as landed:
                 land(workspace, reading, landed)
         for stream in streams:
+            report = workspace.store.reports.get(run_id, connection, stream)
+            if report is not None and report.status == ALREADY_RUNNING:
+                continue
             delivered = Delivered()
             with RunLog(workspace, run_id, connection, stream).delivery(delivered):
                 deliver(workspace, DeliveryRequest(connection, stream, run_id, force=force), delivered)
