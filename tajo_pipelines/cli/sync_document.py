@@ -19,7 +19,7 @@ from tajo_pipelines.settings import Connection
 from tajo_pipelines.store.letters import LetterState
 from tajo_pipelines.store.reports import RunReport
 from tajo_pipelines.sync.outcome import money_document, time_document
-from tajo_pipelines.sync.reports import ALREADY_RUNNING, DONE
+from tajo_pipelines.sync.reports import ALREADY_RUNNING, DONE, INTERRUPTED
 from tajo_pipelines.sync.thresholds import over_letters, too_malformed
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -60,6 +60,12 @@ class SyncFacts:
             return {}
         kept = self.workspace.store.reports.of_run(self.run_id, self.connection.name)
         return {report.stream: report for report in kept}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ended the run: Dagster notes it and comes back."""
+        errors = [report.details.get("error") or {} for report in self.reports().values()]
+        return any(error.get("code") == INTERRUPTED for error in errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: Sync
         )
         result = run_connection(workspace, request)
     facts.run_id, facts.success = result.run_id, result.success
+    if facts.interrupted:
+        raise KeyboardInterrupt
 
 
 def _require_enabled(connection: Connection) -> None:
