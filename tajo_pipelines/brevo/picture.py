@@ -132,6 +132,7 @@ def refresh(
     on_page: Callable[[Sequence[Pair]], None],
     *,
     whole: bool = False,
+    before_end: Callable[[], None] | None = None,
 ) -> PictureDelta:
     """Read what changed at Brevo since the last reading, or everything where that is due.
 
@@ -141,6 +142,7 @@ def refresh(
         now: When the reading begins.
         on_page: Called with each page before it is saved, in the same transaction.
         whole: Read everything even where it isn't due.
+        before_end: Called once everything is saved; where it fails, the reading doesn't count as done.
 
     Raises:
         ContractError: When a contact doesn't have the documented shape.
@@ -157,6 +159,8 @@ def refresh(
         page = client.request("GET", "/contacts", query=query | {"offset": reading.offset}).to(_Page)
         read_at = max(now, client.clock())
         _save(state, [parse_contact(row, read_at) for row in reading.take(page)], on_page, delta)
+    if before_end is not None:
+        before_end()
     state.finish_picture(now, whole=delta.whole)
     return delta
 
