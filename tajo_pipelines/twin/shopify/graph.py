@@ -290,7 +290,7 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Customer.amountSpent": lambda customer, info: (CURRENCY, info.context.shop.spent(customer["id"])),
         "Customer.canDelete": lambda customer, info: not info.context.shop.orders_of(customer["id"]),
         "Customer.addressesV2": _slice(lambda customer: customer["addresses"]),
-        "MailingAddress.formatted": lambda address, _info, withCompany=True, withName=False: views.formatted(  # noqa: N803
+        "MailingAddress.formatted": lambda address, _info, withCompany=True, withName=False: views.formatted(  # noqa: N803  the schema's names
             address, company=withCompany, name=withName
         ),
         "Order.customer": lambda order, info: info.context.shop.customers.get(order["customer"]),
@@ -301,7 +301,7 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Order.discountApplications": _slice(
             lambda order: [Discount(order, place) for place in range(len(order["discounts"]))]
         ),
-        "LineItem.discountedTotalSet": lambda line, _info, withCodeDiscounts=False: order_views.discounted_total(  # noqa: N803
+        "LineItem.discountedTotalSet": lambda line, _info, withCodeDiscounts=False: order_views.discounted_total(  # noqa: N803  its name
             line, with_codes=withCodeDiscounts
         ),
         "LineItem.taxLines": _first(
