@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from tajo_pipelines.orchestration.cron import due_streams
+from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.names import CONNECTION_TAG, TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
 from tajo_pipelines.orchestration.partitions import range_tags
 from tajo_pipelines.orchestration.resources import WorkspaceResource
@@ -42,10 +43,12 @@ def job_and_schedule(connection: Connection, streams: Sequence[str]) -> dg.Defin
         due = due_streams(crons, moment)
         if not due:
             return dg.SkipReason("no stream is due")
+        with clear_failures():
+            days = incremental_tags(workspace.get(), connection, due, moment)
         return dg.RunRequest(
             run_key=f"{connection.name}:{moment.isoformat()}",
             asset_selection=stream_keys(connection.name, due),
-            tags=incremental_tags(workspace.get(), connection, due, moment) | {TRIGGER_TAG: Trigger.SCHEDULE.value},
+            tags=days | {TRIGGER_TAG: Trigger.SCHEDULE.value},
         )
 
     return dg.Definitions(jobs=[job], schedules=[tick])
