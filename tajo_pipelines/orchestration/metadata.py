@@ -63,11 +63,11 @@ def delivered_metadata(delivered: Delivered, workspace: Workspace, request: Deli
     tables = {
         "skipped, why": _counts("reason", "records", report.skipped),
         "rejected, why": _counts("reason", "records", report.rejected),
-        "calls, which": _counts("call", "times", spent.requests),
-        "share of an hour's budget": _counts("bucket", "share", shares),
         "money": _money(report.money),
         "money of skipped orders": _money(report.skipped_money),
         "letters": _letters(workspace, request),
+        "calls, which": _counts("call", "times", spent.requests),
+        "share of an hour's budget": _counts("bucket", "share", shares),
     }
     found |= {name: table for name, table in tables.items() if table is not None}
     return found | _lineage(workspace, request)
