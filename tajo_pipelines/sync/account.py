@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tajo_pipelines.brevo.account import EcommerceStatus, check_ecommerce, read_identity, require_ecommerce
+from tajo_pipelines.brevo.account import check_ecommerce, read_identity, require_ecommerce
 from tajo_pipelines.brevo.attributes import AttributePlan, ensure
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import OnUnknown
@@ -167,16 +167,15 @@ def account_currency(workspace: Workspace, opened: OpenAccount) -> str:
     Raises:
         ConfigError: When it takes no orders, or counts in another currency than the configuration says.
     """
-    now = workspace.now()
+    now, configured = workspace.now(), opened.settings.currency
     cached = opened.state.cached("ecommerce", now, ASKED_ANEW)
-    if cached is None:
-        status = check_ecommerce(opened.client)
-        if status.active:
-            opened.state.cache("ecommerce", {"currency": status.currency}, now)
-    else:
-        currency = cached.get("currency")
-        status = EcommerceStatus(active=True, currency=str(currency) if currency else None)
-    return require_ecommerce(status, opened.settings.currency)
+    known = cached.get("currency") if cached is not None else None
+    if isinstance(known, str) and configured in {None, known}:
+        return known
+    currency = require_ecommerce(check_ecommerce(opened.client), configured)
+    # Only what is in order is believed: what a person mends at Brevo must count in the next run.
+    opened.state.cache("ecommerce", {"currency": currency}, now)
+    return currency
 
 
 def require_rate(opened: OpenAccount, shop_currency: str, account: str, connection: str) -> None:
