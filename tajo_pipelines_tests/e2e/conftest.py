@@ -25,7 +25,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
     monkeypatch.delenv("DAGSTER_HOME")
     with ExitStack() as stack:
 
-        def made(*, customers: int = 60, seed: int = 1, options: dict[str, Any] | None = None, **more: str) -> Project:
+        def made(*, customers: int = 40, seed: int = 1, options: dict[str, Any] | None = None, **more: str) -> Project:
             chosen = TwinOptions(customers=customers, seed=seed, **({"tier": "unlimited"} | (options or {})))
             twin: TwinProcess = stack.enter_context(running_twin(options=chosen, clock=TwinClock(FACTOR)))
             return Project.make(tmp_path / f"project-{twin.twin.ports['brevo']}", twin, **more)

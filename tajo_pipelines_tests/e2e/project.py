@@ -82,7 +82,10 @@ def hurry(monkeypatch: pytest.MonkeyPatch, *, import_from: int | None = None, pa
         patience: Seconds for which a call is repeated, before they are shortened.
     """
     monkeypatch.setitem(limits.TIERS, "extended", dict.fromkeys(limits.BUCKETS, BucketLimit(1000, None)))
-    made = partial(BrevoClient, sleep=quick_sleep, patience=patience / FACTOR)
+
+    def made(*given: Any, **more: Any) -> BrevoClient:
+        return BrevoClient(*given, **(more | {"sleep": quick_sleep, "patience": patience / FACTOR}))
+
     monkeypatch.setattr(account, "BrevoClient", made)
     monkeypatch.setattr(delivery, "WAIT_FOR_ACCOUNT", 0.02)
     if import_from is not None:

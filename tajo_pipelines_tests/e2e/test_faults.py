@@ -62,14 +62,12 @@ PASSING: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("trouble", PASSING)
 def test_trouble_that_passes_is_waited_out(build: Build, trouble: str) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     project.twin.faults(*PASSING[trouble])
     ran = project.sync("full")
     assert any(rule["hits"] for rule in project.twin.state()["faults"])
     assert ran.customers.failed == ran.orders.failed == 0
     assert_all_there(project)
-    project.twin.faults()
-    assert project.sync("full").writes == 0
 
 
 def test_limits_that_are_lower_than_we_thought_are_learned_and_kept(
@@ -83,7 +81,7 @@ def test_limits_that_are_lower_than_we_thought_are_learned_and_kept(
 
 
 def test_a_shop_that_throttles_is_asked_at_its_own_pace(build: Build) -> None:
-    project = build(customers=60)
+    project = build(customers=40)
     project.twin.change("shopify", "set_rate", maximum=1000, restore_rate=100)
     project.twin.change("shopify", "drain_bucket")
     project.sync("full")
@@ -92,7 +90,7 @@ def test_a_shop_that_throttles_is_asked_at_its_own_pace(build: Build) -> None:
 
 @pytest.mark.parametrize("action", ["after_effect_reset", "reset"])
 def test_an_import_whose_answer_is_lost_is_not_made_twice(build: Build, action: str) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     project.twin.faults({"target": "brevo", "path": "/contacts/import", "action": action, "times": 1})
     first = project.try_sync("full")
     if first.error is not None:
@@ -148,17 +146,17 @@ def test_an_interrupted_full_read_is_too_old_after_a_day(build: Build, monkeypat
 
 
 def test_what_was_landed_before_brevo_went_away_is_delivered_later(build: Build) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     project.twin.faults({"target": "brevo", "path": "/contacts$", "method": "GET", "status": 403})
     assert project.try_sync("full").error is not None
     project.twin.faults()
     healed = project.sync("incremental")
-    assert healed.customers.read >= 40
+    assert healed.customers.read >= 30
     assert_all_there(project)
 
 
 def test_a_customer_of_ten_megabytes_is_read_landed_and_delivered(build: Build) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     email = sorted(expected(project).granted)[0]
     note = "Ä" * 10_000_000
     project.twin.change("shopify", "update_customer", email=email, fields={"note": note, "firstName": "Lang"})
@@ -169,7 +167,7 @@ def test_a_customer_of_ten_megabytes_is_read_landed_and_delivered(build: Build) 
 
 @pytest.mark.parametrize("minutes", [-2, 2])
 def test_a_clock_two_minutes_off_loses_nothing_and_frees_nobody(build: Build, minutes: int) -> None:
-    project = build(customers=60)
+    project = build(customers=40)
     ours = timedelta(minutes=minutes)
 
     def skewed() -> datetime:

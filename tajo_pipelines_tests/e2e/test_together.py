@@ -40,7 +40,7 @@ def at_once(project: Project, connections: tuple[str, ...]) -> list[Ran]:
 
 
 def test_of_two_runs_of_one_connection_the_second_says_that_it_is_running(build: Build) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     project.twin.faults({"target": "shopify", "path": "graphql", "action": "slow", "seconds": 0.4})
     ran = at_once(project, ("shopify", "shopify"))
     project.settle()
@@ -54,7 +54,7 @@ def test_of_two_runs_of_one_connection_the_second_says_that_it_is_running(build:
 
 
 def test_a_run_in_another_process_is_seen_too(build: Build) -> None:
-    project = build(customers=40)
+    project = build(customers=30)
     project.twin.faults({"target": "shopify", "path": "graphql", "action": "slow", "seconds": 0.8, "times": 1})
     process = start(project)
     while not project.twin.state()["faults"][0]["hits"]:
@@ -67,7 +67,7 @@ def test_a_run_in_another_process_is_seen_too(build: Build) -> None:
 
 
 def test_two_connections_of_one_account_finish_right_at_once(build: Build) -> None:
-    project = build(customers=60)
+    project = build(customers=40)
     left = [email for email, contact in project.contacts().items() if contact["emailBlacklisted"]]
     project.configure(connection=SECOND_SHOP.format(url=project.twin.shopify_url))
     ran = at_once(project, ("shopify", "shopify-fr"))
