@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines_tests.e2e.dagster_dev import ASSETS, DagsterDev, environment, running_dagster
-from tajo_pipelines_tests.e2e.project import FACTOR, Project
+from tajo_pipelines_tests.e2e.project import FACTOR, REPOSITORY, Project
 
 SHOP = ["shopify/customers", "shopify/orders", "brevo/shopify/customers", "brevo/shopify/orders"]
 NEVER = '"0 0 29 2 *"'
@@ -34,6 +37,24 @@ def test_dagster_dev_shows_commands_launches_and_ticks(tmp_path: Path) -> None:
             a_tick_runs(dev)
 
 
+@pytest.mark.browser
+def test_a_person_sees_the_asset_graph(tmp_path: Path) -> None:
+    pictures = runpy.run_path(str(REPOSITORY / "tools" / "screenshot.py"))
+    with running_twin(options=TwinOptions(customers=20, tier="unlimited"), clock=TwinClock(FACTOR)) as twin:
+        project = Project.make(tmp_path / "project", twin, connection=f"    schedule: {NEVER}")
+        with running_dagster(project.folder) as dev, pictures["chromium"]((1440, 800)) as browser:
+            sync(project.folder)
+            graph = pictures["PICTURES"][0]
+            said = pictures["open_page"](browser, f"{dev.url}{graph.path}", ("1 / 1 Passed", "2 / 2 Passed"))
+            lines = said.splitlines()
+            assert {name: lines.count(name) for name in ("customers", "orders")} == {"customers": 2, "orders": 2}
+            details = pictures["PICTURES"][1]
+            said = pictures["open_page"](browser, f"{dev.url}{details.path}", details.texts)
+            assert "EUR" in said, "money stands in the materialization"
+            for picture in pictures["PICTURES"]:
+                assert pictures["take"](dev.url, picture, tmp_path).stat().st_size > 20_000
+
+
 def assets_are_there(dev: DagsterDev) -> None:
     nodes = dev.ask(ASSETS)["assetNodes"]
     groups = {"/".join(node["assetKey"]["path"]): node["groupName"] for node in nodes}
@@ -42,10 +63,14 @@ def assets_are_there(dev: DagsterDev) -> None:
     assert all(node["isPartitioned"] for node in nodes)
 
 
-def a_command_is_seen(dev: DagsterDev, folder: Path) -> None:
+def sync(folder: Path) -> None:
     command = [sys.executable, "-m", "tajo_pipelines.cli", "connectors", "sync", "shopify", "--full"]
     ended = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def a_command_is_seen(dev: DagsterDev, folder: Path) -> None:
+    sync(folder)
     run = dev.finished(5, tags=[{"key": "tajo/trigger", "value": "cli"}])
     assert run.status == "SUCCESS"
     assert run.materialized() == set(SHOP)
