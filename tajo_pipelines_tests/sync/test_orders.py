@@ -246,3 +246,9 @@ def test_an_order_that_force_sends_again_starts_nothing_a_second_time(desk: Desk
     assert {number: historical for number, (historical, _) in desk.told.items()} == {"1": True, "2": True}
     desk.deliver(order("1", created_at=young, updated_at=NOON, refunded=Decimal(5)), force=True)
     assert desk.told["1"][0] is False
+
+
+def test_an_order_of_years_ago_that_is_taken_over_today_is_history(desk: Desk) -> None:
+    today = NOON - timedelta(minutes=5)
+    desk.deliver(order("1", created_at=today, updated_at=today, processed_at=OLD))
+    assert desk.told["1"][0] is True
