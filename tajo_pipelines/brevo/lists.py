@@ -66,12 +66,14 @@ class _Made(msgspec.Struct):
 
 
 class _Changed(msgspec.Struct):
-    success: list[str | int] = []
-    failure: list[str | int] = []
+    success: list[str | int] | None = None
+    failure: list[str | int] | None = None
 
 
-class _ChangeAnswer(msgspec.Struct):
-    contacts: _Changed
+class _ChangeAnswer(_Changed):
+    """Both forms in which Brevo documents it: its schema puts the names under ``contacts``, its examples don't."""
+
+    contacts: _Changed | None = None
 
 
 def read_lists(client: BrevoClient, state: AccountState, now: datetime, *, fresh: bool = False) -> dict[int, str]:
@@ -232,10 +234,11 @@ def _change_group(
             raise
         _refused_group(client, template, list_id, members, change, error)
         return
-    told = answer.to(_ChangeAnswer).contacts
-    done = {_folded(member) for member in told.success}
+    whole = answer.to(_ChangeAnswer)
+    told = whole.contacts or whole
+    done = {_folded(member) for member in told.success or ()}
     # A success without names, as some answers are, is one of everybody who isn't named as a failure.
-    failed = {_folded(member) for member in told.failure}
+    failed = {_folded(member) for member in told.failure or ()}
     for member in members:
         fine = _folded(member) in done if done else _folded(member) not in failed
         (change.done if fine else change.failed).append(member)
