@@ -5,10 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from tajo_pipelines.orchestration.build import build_definitions
-from tajo_pipelines.orchestration.resources import read_settings
+from tajo_pipelines.orchestration.resources import project_folder, read_settings
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """What the configuration asks for."""
-    return build_definitions(read_settings())
+    return build_definitions(read_settings(project_folder()))

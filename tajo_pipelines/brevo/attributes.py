@@ -154,17 +154,20 @@ def ensure(
     """
     names = {**wanted, **OURS}
     account = read_attributes(client, state, now)
-    if not names.keys() <= account.keys():
+    if not all(name in account and takes(account[name], kind) for name, kind in names.items()):
         account = read_attributes(client, state, now, fresh=True)
     plan = AttributePlan()
-    for name in names.keys() - account.keys():
-        if create and names[name] in _CREATABLE:
-            _create(client, name, names[name])
-            plan.created.append(name)
-        else:
-            plan.missing.append(name)
-    if plan.created:
+    lacking = {name: names[name] for name in sorted(names.keys() - account.keys())}
+    plan.missing = [name for name, kind in lacking.items() if not create or kind not in _CREATABLE]
+    wished = {name: kind for name, kind in lacking.items() if name not in plan.missing}
+    if wished:
+        refusals = {name: _create(client, name, kind) for name, kind in wished.items()}
+        plan.created = [name for name, refusal in refusals.items() if refusal is None]
         account = read_attributes(client, state, now, fresh=True)
+        for name, refusal in refusals.items():
+            # Where it is there now, another process was faster; how Brevo words that isn't documented.
+            if refusal is not None and name not in account:
+                raise refusal
     for name, kind in names.items():
         found = account.get(name)
         if found is None:
@@ -173,20 +176,18 @@ def ensure(
             plan.known[name] = found
         else:
             plan.mistyped.append(Mistyped(name, kind, found.kind))
-    plan.created.sort()
-    plan.missing.sort()
     return plan
 
 
-def _create(client: BrevoClient, name: str, kind: str) -> None:
+def _create(client: BrevoClient, name: str, kind: str) -> BrevoRefusal | None:
+    """Make an attribute; what Brevo says where it won't."""
     variables = {"attributeCategory": "normal", "attributeName": name}
     template = "/contacts/attributes/{attributeCategory}/{attributeName}"
     try:
         client.request("POST", template, path_vars=variables, body={"type": kind})
     except BrevoRefusal as error:
-        # Another process was faster; the list is read again afterwards and tells.
-        if "exist" not in error.vendor.message.lower():
-            raise
+        return error
+    return None
 
 
 def takes(found: AttributeType, wanted: str) -> bool:

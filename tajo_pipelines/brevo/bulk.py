@@ -14,7 +14,7 @@ import structlog
 
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import import_flags
-from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft
+from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft, confirmed
 from tajo_pipelines.brevo.imports import (
     ImportResult,
     find_lost,
@@ -27,7 +27,7 @@ from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.model.consent import Channel
 from tajo_pipelines.model.digest import digest
-from tajo_pipelines.model.ledger import ContactEntry, Delivered, ImportRow, PendingImport
+from tajo_pipelines.model.ledger import Delivered, ImportRow, PendingImport
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +172,13 @@ class Bulk:
 
     def _finish(self, pending: PendingImport, drafts: Mapping[str, Draft], outcome: ImportOutcome) -> None:
         assert pending.process_id is not None  # noqa: S101  a pending import is followed by its process only
-        result = wait(self.client, pending.process_id)
+        try:
+            result = wait(self.client, pending.process_id)
+        except BrevoRefusal as refusal:
+            # Brevo doesn't know the process any more: whatever it did, the next reading shows.
+            self.state.finish_import(pending.id, "lost")
+            outcome.refused += [(draft, refusal.vendor.message) for draft in drafts.values()]
+            return
         if result.status != "completed":
             self.state.finish_import(pending.id, result.status)
             outcome.refused += [(draft, f"the import ended as {result.status}") for draft in drafts.values()]
@@ -181,7 +187,7 @@ class Bulk:
         good = [row for row in pending.rows if row.entry.key not in refused]
         now = self.clock()
         with self.state.transaction():
-            self.state.save_contacts(_confirmed(row.entry, now) for row in good)
+            self.state.save_contacts(confirmed(row.entry, now) for row in good)
             self.state.save_sources(source for row in good for source in row.sources)
             self.state.finish_import(pending.id, result.status)
         phones = {email.lower() for email in result.duplicates.get("phone", ())}
@@ -201,13 +207,6 @@ def _row(draft: Draft) -> dict[str, Any]:
 def _refused_emails(result: ImportResult) -> set[str]:
     named: Iterable[str] = [*result.invalid_emails, *(email for found in result.duplicates.values() for email in found)]
     return {email.lower() for email in named}
-
-
-def _confirmed(entry: ContactEntry, now: datetime) -> ContactEntry:
-    blocks = {
-        channel: msgspec.structs.replace(block, until=block.until or now) for channel, block in entry.blocks.items()
-    }
-    return msgspec.structs.replace(entry, state=Delivered.CONFIRMED, blocks=blocks)
 
 
 def group_drafts(drafts: Iterable[Draft], policy: ContactPolicy) -> tuple[dict[Group, list[Draft]], list[Draft]]:

@@ -26,6 +26,9 @@ MARK = "TAJO_BLOCKED"
 
 UNKNOWN_REASON = "unknown"
 
+FOR_UNKNOWN, AGAINST_OBJECTION = "a", "b"
+"""Kinds of freeing: of a block that was ours for want of a yes, and of one that stood for somebody's no."""
+
 
 class OnUnknown(StrEnum):
     """What becomes of a person whom we would make reachable without a yes."""
@@ -51,7 +54,7 @@ def import_flags(blocked: Iterable[Channel]) -> dict[str, bool]:
 
 
 def freeing_flag(channel: Channel) -> dict[str, bool]:
-    """The field that frees a channel. Sent by `tajo_pipelines.brevo.freeing` alone, for one person at a time."""
+    """The field that frees a channel. Sent by `tajo_pipelines.brevo.singles` alone, for one person at a time."""
     return {CONTACT_FLAG[channel]: False}
 
 
@@ -76,11 +79,6 @@ def parse_mark(text: str) -> dict[str, Block]:
     return blocks
 
 
-def denied_reason(source: str) -> str:
-    """The reason of a block that an objection at ``source`` asks for."""
-    return f"denied:{source}"
-
-
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
     """What one write does to one channel.
@@ -90,7 +88,7 @@ class ChannelPlan:
         flag: Whether the write carries the blocking flag.
         block: The block that the write sets newly, or None.
         free: Whether the channel is to be freed after the write.
-        kind: ``a`` or ``b``, of freeing.
+        kind: `FOR_UNKNOWN` or `AGAINST_OBJECTION`, of freeing.
         skip: Whether the whole contact is left out (policy ``skip``).
         unlisted: Whether the contact joins no list (policy ``unlisted``).
     """
@@ -126,23 +124,34 @@ def plan_channel(
         now: Time of the decision.
     """
     if verdict.state is State.DENIED:
-        source = verdict.objection.source if verdict.objection else BREVO
-        block = None if blocked_now else Block(reason=denied_reason(source), at=now)
-        return ChannelPlan(verdict, flag=True, block=block)
+        # A block that was ours for want of a yes is renamed: a lost store must find the objection in the mark.
+        stands = blocked_now and not is_guess(ours)
+        return ChannelPlan(verdict, flag=True, block=None if stands else block_of(verdict, now))
     if verdict.state is State.GRANTED:
         if not blocked_now:
             return ChannelPlan(verdict)
-        kind = "a" if ours is not None and ours.reason == UNKNOWN_REASON and not verdict.lifted else "b"
+        kind = FOR_UNKNOWN if is_guess(ours) and not verdict.lifted else AGAINST_OBJECTION
         return ChannelPlan(verdict, free=True, kind=kind)
     if blocked_now:
         return ChannelPlan(verdict, flag=True)
+    if on_unknown is OnUnknown.UNLISTED and not (exists and newly_reachable):
+        return ChannelPlan(verdict, unlisted=True)
     if not newly_reachable:
         return ChannelPlan(verdict)
-    if not exists and on_unknown is OnUnknown.SKIP:
+    if on_unknown is OnUnknown.SKIP and not exists:
         return ChannelPlan(verdict, skip=True)
-    if not exists and on_unknown is OnUnknown.UNLISTED:
-        return ChannelPlan(verdict, unlisted=True)
     return ChannelPlan(verdict, flag=True, block=Block(reason=UNKNOWN_REASON, at=now))
+
+
+def block_of(verdict: Verdict, now: datetime) -> Block:
+    """The block that an objection asks for."""
+    source = verdict.objection.source if verdict.objection else BREVO
+    return Block(reason=f"denied:{source}", at=now)
+
+
+def is_guess(block: Block | None) -> bool:
+    """Whether a block is ours for want of a yes, not for an objection."""
+    return block is not None and block.reason == UNKNOWN_REASON
 
 
 def new_facts(known: Sequence[Fact], stated: Iterable[Fact]) -> list[Fact]:
@@ -154,19 +163,20 @@ def new_facts(known: Sequence[Fact], stated: Iterable[Fact]) -> list[Fact]:
     added = []
     for fact in stated:
         same = [old for old in known if old.source == fact.source and old.channel == fact.channel]
-        if fact.state is State.DENIED and fact.at == fact.recorded_at:
-            last_no = _latest(same, State.DENIED)
-            last_yes = _latest(same, State.GRANTED)
-            if last_no is not None and (last_yes is None or last_yes <= last_no):
-                continue
-        if not any(_says(old, fact) for old in same):
+        if not _is_read_again(same, fact) and not any(_says(old, fact) for old in same):
             added.append(fact)
     return added
 
 
-def _latest(facts: Iterable[Fact], state: State) -> datetime | None:
-    times = [fact.at for fact in facts if fact.state is state and fact.at is not None]
-    return max(times, default=None)
+def _is_read_again(same: Sequence[Fact], fact: Fact) -> bool:
+    """Whether a fact is but a later reading of its source's last word."""
+    if fact.state is not State.DENIED or fact.at != fact.recorded_at:
+        return False
+    noes = [old.at for old in same if old.state is State.DENIED and old.at is not None]
+    if not noes or fact.at in noes:
+        return False
+    last_yes = max((old.at for old in same if old.state is State.GRANTED and old.at is not None), default=None)
+    return last_yes is None or last_yes <= max(noes)
 
 
 def _says(old: Fact, new: Fact) -> bool:

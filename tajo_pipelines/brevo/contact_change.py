@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from tajo_pipelines.brevo.consent_door import ChannelPlan, OnUnknown
+import msgspec
+
+from tajo_pipelines.brevo.consent_door import ChannelPlan, OnUnknown, is_guess, parse_mark
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import Channel, Fact
-from tajo_pipelines.model.ledger import AttributeEntry, Block, ContactEntry, SourceEntry
+from tajo_pipelines.model.ledger import AttributeEntry, Block, ContactEntry, Delivered, SourceEntry
 from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
 from tajo_pipelines.model.picture import SeenContact
 
@@ -20,6 +22,14 @@ SMS = "SMS"
 EMAIL = "EMAIL"
 SOURCES = "TAJO_SOURCES"
 """Attribute that names the records behind a contact, as ``connection:key``: it outlives a lost store."""
+
+CONTACT_LETTERS = (LetterKind.RECORD, LetterKind.FIELD)
+"""Kinds of letters that are about a contact."""
+
+SETTLING = timedelta(minutes=10)
+"""How long a contact may be missing from a reading after it was accepted."""
+
+DUPLICATE_PHONE = "another contact of the account holds this phone number; the rest was sent without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,12 @@ class Draft:
     letters: list[Letter] = field(default_factory=list)
 
     @property
+    def addresses(self) -> set[tuple[str, Channel]]:
+        """The address and the number that the write brings."""
+        found = ((self.email, Channel.EMAIL), (self.phone, Channel.SMS))
+        return {(address, channel) for address, channel in found if address is not None}
+
+    @property
     def flags(self) -> frozenset[Channel]:
         """Channels that the write blocks, newly or again."""
         return frozenset(channel for channel, plan in self.channels.items() if plan.flag)
@@ -148,6 +164,11 @@ class Draft:
         held = dict(self.entry.blocks) if self.entry else {}
         held |= {channel.value: plan.block for channel, plan in self.channels.items() if plan.block}
         return held
+
+    @property
+    def marks(self) -> dict[str, Block]:
+        """Our blocks as the contact's mark will name them: what it names already may outlive the ledger."""
+        return (parse_mark(self.seen.mark) if self.seen else {}) | self.blocks
 
     @property
     def skipped(self) -> bool:
@@ -167,7 +188,7 @@ class Draft:
     @property
     def guesses(self) -> bool:
         """Whether it blocks for want of a yes: then it mustn't hit a contact that joined meanwhile."""
-        return any(plan.block is not None and plan.block.reason == "unknown" for plan in self.channels.values())
+        return any(is_guess(plan.block) for plan in self.channels.values())
 
     @property
     def idle(self) -> bool:
@@ -210,6 +231,14 @@ class Draft:
         )
 
 
+def confirmed(entry: ContactEntry, now: datetime) -> ContactEntry:
+    """A ledger's entry whose write is known to have taken effect."""
+    blocks = {
+        channel: msgspec.structs.replace(block, until=block.until or now) for channel, block in entry.blocks.items()
+    }
+    return msgspec.structs.replace(entry, state=Delivered.CONFIRMED, blocks=blocks, sent_at=now)
+
+
 def settle_letters(state: AccountState, drafts: Sequence[Draft], run_id: str) -> None:
     """Keep the letters of drafts that were settled, and close those of their records that no longer hold."""
     letters = [letter for draft in drafts for letter in draft.letters]
@@ -220,16 +249,6 @@ def settle_letters(state: AccountState, drafts: Sequence[Draft], run_id: str) ->
     state.write_letters(letters, run_id)
     for (connection, stream), of_stream in keys.items():
         state.close_letters(connection, stream, of_stream, kinds=CONTACT_LETTERS, keep=letters)
-
-
-CONTACT_LETTERS = (LetterKind.RECORD, LetterKind.FIELD)
-"""Kinds of letters that are about a contact."""
-
-SETTLING = timedelta(minutes=10)
-"""How long a contact may be missing from a reading after it was accepted."""
-
-
-DUPLICATE_PHONE = "another contact of the account holds this phone number; the rest was sent without it"
 
 
 def phone_letters(

@@ -10,34 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tajo_pipelines.brevo.consent_door import (
-    MARK,
-    ChannelPlan,
-    format_mark,
-    moved_facts,
-    new_facts,
-    parse_mark,
-    plan_channel,
-)
-from tajo_pipelines.brevo.contact_change import (
-    SETTLING,
-    SMS,
-    SOURCES,
-    ContactChange,
-    ContactPolicy,
-    Draft,
-    phone_letters,
-)
+from tajo_pipelines.brevo.consent_door import MARK, OnUnknown, format_mark, moved_facts, new_facts, plan_channel
+from tajo_pipelines.brevo.contact_change import SOURCES, ContactChange, ContactPolicy, Draft
+from tajo_pipelines.brevo.contact_values import held_phone, plan_attributes, plan_phones
 from tajo_pipelines.brevo.identities import Known, Resolved, resolve
 from tajo_pipelines.brevo.learning import READING
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import BREVO, Channel, Fact, State, Verdict, judge
-from tajo_pipelines.model.digest import digest
-from tajo_pipelines.model.ledger import AttributeEntry, Block
+from tajo_pipelines.model.ledger import Block
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
-
-PHONE_NOT_TAKEN = "Brevo was given this phone number and doesn't show it; it isn't sent again before it changes"
 
 Redate = Callable[[SeenContact], Sequence[Fact]]
 """Asks Brevo's statistics for the dates of a contact's objections."""
@@ -70,22 +52,22 @@ def plan_contacts(
     """
     known = Known.load(changes, state)
     current, superseded = _in_order(changes, known)
+    claimed = {change.email for change in current if change.email is not None and change.primary}
     drafts: dict[str, Draft] = {}
-    moves: list[Resolved] = []
+    moves = _outdated(superseded, current, known)
     for change in sorted(current, key=lambda change: (change.connection, len(change.key), change.key)):
-        resolved = resolve(change, known)
+        resolved = resolve(change, known, claimed)
         draft = drafts.get(resolved.key) or _new_draft(resolved, known)
         drafts[resolved.key] = draft
         draft.changes.append(change)
         draft.letters += change.letters
-        draft.phone = draft.phone or change.phone
         if resolved.old_key and resolved.old_key != resolved.key:
             moves.append(resolved)
-    facts = _gather_facts(drafts.values(), moves, known, state)
-    _share_phones(drafts.values(), known, policy)
+    plan_phones(drafts.values(), known, policy)
+    facts = _gather_facts(drafts.values(), superseded, moves, known, state)
     for draft in drafts.values():
         _plan_consent(draft, facts, policy, redate, state, now)
-        _plan_attributes(draft, policy)
+        plan_attributes(draft, policy)
         _plan_lists(draft, facts, policy)
         _plan_marks(draft)
     return ContactPlan(tuple(drafts.values()), tuple(superseded))
@@ -108,14 +90,22 @@ def _in_order(changes: Sequence[ContactChange], known: Known) -> tuple[list[Cont
     return list(newest.values()), superseded
 
 
+def _outdated(superseded: Iterable[ContactChange], current: Iterable[ContactChange], known: Known) -> list[Resolved]:
+    """Moves of people whom an outdated record still knows by another address."""
+    now = {(change.connection, change.stream, change.key): change.email for change in current}
+    moves = []
+    for change in superseded:
+        name = (change.connection, change.stream, change.key)
+        delivered = known.sources.get(name)
+        address = now.get(name) or (delivered.contact_key if delivered is not None else None)
+        if change.primary and change.email and address and address != change.email:
+            moves.append(Resolved(address, change.email))
+    return moves
+
+
 def _new_draft(resolved: Resolved, known: Known) -> Draft:
     key = resolved.old_key if resolved.renames and resolved.old_key else resolved.key
-    entry = known.entries.get(key)
-    seen = known.seen(key)
-    if entry is not None and seen is None and known.whole_read_at is not None:
-        # A whole reading after the write didn't show it: it was deleted at Brevo.
-        gone = entry.sent_at is None or entry.sent_at < known.whole_read_at - SETTLING
-        entry = None if gone else entry
+    entry, seen = known.entry(key), known.seen(key)
     email = resolved.key if "@" in resolved.key else None
     return Draft(
         key=resolved.key,
@@ -129,37 +119,16 @@ def _new_draft(resolved: Resolved, known: Known) -> Draft:
     )
 
 
-def _share_phones(drafts: Iterable[Draft], known: Known, policy: ContactPolicy) -> None:
-    """Give each number to one contact: Brevo refuses a whole contact over a number that another one holds."""
-    taken: dict[str, str] = {}
-    for draft in drafts:
-        if draft.phone is None:
-            continue
-        if _not_taken(draft) and not policy.force:
-            draft.letters += phone_letters(draft.changes, None, "phone_not_taken", PHONE_NOT_TAKEN)
-            draft.phone = None
-            continue
-        mine = {draft.key, draft.renamed_from}
-        holders = {taken.get(draft.phone), known.phone_holder(draft.phone)} - {None}
-        if draft.email is not None and holders and not holders <= mine:
-            draft.letters += phone_letters(change for change in draft.changes if change.phone == draft.phone)
-            draft.phone = None
-        else:
-            taken[draft.phone] = draft.key
-
-
-def _not_taken(draft: Draft) -> bool:
-    """Whether the number was given before and isn't there: an import drops what it can't read, without a word."""
-    entry, seen = draft.entry, draft.seen
-    if entry is None or seen is None or entry.sent_at is None or entry.phone != draft.phone:
-        return False
-    return seen.phone != draft.phone and seen.read_at > entry.sent_at
-
-
 Facts = dict[tuple[str, Channel], list[Fact]]
 
 
-def _gather_facts(drafts: Iterable[Draft], moves: Sequence[Resolved], known: Known, state: AccountState) -> Facts:
+def _gather_facts(
+    drafts: Iterable[Draft],
+    superseded: Iterable[ContactChange],
+    moves: Sequence[Resolved],
+    known: Known,
+    state: AccountState,
+) -> Facts:
     """All facts of the drafts' addresses, after what the changes and moves add was stored."""
     facts: Facts = defaultdict(list, {name: list(found) for name, found in known.facts.items()})
     added: list[Fact] = []
@@ -171,12 +140,20 @@ def _gather_facts(drafts: Iterable[Draft], moves: Sequence[Resolved], known: Kno
             facts[name] += fresh
             added.extend(fresh)
 
-    for draft in drafts:
-        learn(fact for change in draft.changes for fact in change.facts)
+    # What an older record says counts as well: the newer one may say nothing.
+    learn(_as_old_as_its_record(fact, change) for change in superseded for fact in change.facts)
+    learn(fact for draft in drafts for change in draft.changes for fact in change.facts)
     for old, new, channel in _moved_addresses(drafts, moves):
         learn(moved_facts(facts[(old, channel)], new))
     state.add_facts(added)
     return facts
+
+
+def _as_old_as_its_record(fact: Fact, change: ContactChange) -> Fact:
+    """A no without a time of its own, out of a record that was outdated when it was read."""
+    if fact.state is State.DENIED and fact.at == fact.recorded_at and change.source_time < fact.recorded_at:
+        return replace(fact, at=change.source_time)
+    return fact
 
 
 def _moved_addresses(drafts: Iterable[Draft], moves: Sequence[Resolved]) -> Iterator[tuple[str, str, Channel]]:
@@ -185,7 +162,7 @@ def _moved_addresses(drafts: Iterable[Draft], moves: Sequence[Resolved]) -> Iter
         if move.old_key is not None and "@" in move.old_key and "@" in move.key:
             yield move.old_key, move.key, Channel.EMAIL
     for draft in drafts:
-        old = _held_phone(draft)
+        old = held_phone(draft)
         if draft.phone and old and old != draft.phone:
             yield old, draft.phone, Channel.SMS
 
@@ -193,35 +170,31 @@ def _moved_addresses(drafts: Iterable[Draft], moves: Sequence[Resolved]) -> Iter
 def _plan_consent(
     draft: Draft, facts: Facts, policy: ContactPolicy, redate: Redate, state: AccountState, now: datetime
 ) -> None:
-    marks = parse_mark(draft.seen.mark) if draft.seen else {}
     held = draft.entry.blocks if draft.entry else {}
-    for channel, address in ((Channel.EMAIL, draft.email), (Channel.SMS, draft.phone or _held_phone(draft))):
+    judged: dict[Channel, Verdict] = {}
+    for channel, address in ((Channel.EMAIL, draft.email), (Channel.SMS, draft.phone or held_phone(draft))):
         if address is None:
             continue
-        verdict = judge(facts[(address, channel)])
-        if _wants_date(draft, channel, verdict, facts[(address, channel)]) and draft.seen is not None:
+        judged[channel] = judge(facts[(address, channel)])
+        if _wants_date(draft, channel, judged[channel], facts[(address, channel)]) and draft.seen is not None:
             told = [fact for fact in redate(draft.seen) if fact.channel is channel]
             state.add_facts(told)
             facts[(address, channel)] = _redated(facts[(address, channel)], told)
-            verdict = judge(facts[(address, channel)])
-        ours = held.get(channel.value) or marks.get(channel.value)
+            judged[channel] = judge(facts[(address, channel)])
+    # Whoever said yes to one channel gets a contact and its lists; the other channel is blocked.
+    welcome = any(verdict.state is State.GRANTED for verdict in judged.values())
+    for channel, verdict in judged.items():
         draft.channels[channel] = plan_channel(
             verdict,
             exists=draft.exists,
             newly_reachable=_newly_reachable(draft, channel),
             blocked_now=_blocked_now(draft, channel, held),
-            ours=ours,
-            on_unknown=policy.on_unknown,
+            ours=draft.marks.get(channel),
+            on_unknown=OnUnknown.BLOCK if welcome else policy.on_unknown,
             now=now,
         )
         if verdict.contested:
             draft.letters += _contested(draft, channel, verdict.objection)
-
-
-def _held_phone(draft: Draft) -> str | None:
-    if draft.seen is not None:
-        return draft.seen.phone
-    return draft.entry.phone if draft.entry else None
 
 
 def _wants_date(draft: Draft, channel: Channel, verdict: Verdict, facts: Sequence[Fact]) -> bool:
@@ -248,7 +221,7 @@ def _newly_reachable(draft: Draft, channel: Channel) -> bool:
         return channel is Channel.EMAIL or draft.phone is not None
     if channel is Channel.EMAIL:
         return draft.renamed_from is not None
-    return draft.phone is not None and draft.phone != _held_phone(draft)
+    return draft.phone is not None and draft.phone != held_phone(draft)
 
 
 def _blocked_now(draft: Draft, channel: Channel, held: dict[str, Block]) -> bool:
@@ -284,43 +257,6 @@ def _contested(draft: Draft, channel: Channel, objection: Fact | None) -> list[L
     ]
 
 
-def _plan_attributes(draft: Draft, policy: ContactPolicy) -> None:
-    for change in sorted(draft.changes, key=lambda change: change.source_time):
-        wanted = [(name, value, False) for name, value in change.attributes.items()]
-        wanted += [(name, "", True) for name in change.cleared]
-        for name, value, clears in wanted:
-            if not change.primary and draft.exists:
-                continue
-            entry = AttributeEntry(hash=digest(value), owner=change.connection, source_time=change.source_time)
-            if not _owns(entry, draft.given.get(name), name, policy):
-                continue
-            last = draft.given.get(name)
-            draft.attributes.pop(name, None)
-            draft.cleared = [other for other in draft.cleared if other != name]
-            sent_before = draft.entry.attributes.get(name) if draft.entry else None
-            if clears and sent_before is None and (last is None or last.hash == entry.hash):
-                continue
-            draft.given[name] = entry
-            if sent_before is not None and sent_before.hash == entry.hash and not policy.force:
-                continue
-            if clears:
-                draft.cleared.append(name)
-            else:
-                draft.attributes[name] = value
-    if draft.phone is not None and (policy.force or draft.phone != _held_phone(draft) or not draft.exists):
-        draft.attributes[SMS] = draft.phone
-
-
-def _owns(new: AttributeEntry, old: AttributeEntry | None, name: str, policy: ContactPolicy) -> bool:
-    """Whether a value may replace the last one: by precedence, then the newest, whatever the order of arrival."""
-    if old is None:
-        return True
-    mine, theirs = policy.rank(name, new.owner), policy.rank(name, old.owner)
-    if mine != theirs:
-        return mine < theirs
-    return (new.source_time, new.owner) >= (old.source_time, old.owner)
-
-
 def _plan_lists(draft: Draft, facts: Facts, policy: ContactPolicy) -> None:
     seen_lists = draft.seen.lists if draft.seen else frozenset()
     given = draft.entry.lists if draft.entry else frozenset()
@@ -332,7 +268,7 @@ def _plan_lists(draft: Draft, facts: Facts, policy: ContactPolicy) -> None:
     subscriber_lists = frozenset(policy.subscribers.values())
     if main.verdict.state is State.GRANTED:
         channel = Channel.EMAIL if Channel.EMAIL in draft.channels else Channel.SMS
-        address = draft.email if channel is Channel.EMAIL else draft.phone or _held_phone(draft)
+        address = draft.email if channel is Channel.EMAIL else draft.phone or held_phone(draft)
         for connection in {change.connection for change in draft.changes}:
             own = judge(fact for fact in facts[(address or "", channel)] if fact.source == connection)
             if own.state is State.GRANTED and connection in policy.subscribers:
@@ -349,19 +285,4 @@ def _plan_marks(draft: Draft) -> None:
     if after != set(before.split()) and not after <= (draft.entry.sources if draft.entry else set()):
         draft.attributes[SOURCES] = " ".join(sorted(after))
     if draft.sets_block:
-        marks = (parse_mark(draft.seen.mark) if draft.seen else {}) | draft.blocks
-        draft.attributes[MARK] = format_mark(marks)
-
-
-def without_phone(draft: Draft, letters: Sequence[Letter]) -> Draft:
-    """The same draft without the number that Brevo refused."""
-    attributes = {name: value for name, value in draft.attributes.items() if name != SMS}
-    channels: dict[Channel, ChannelPlan] = {
-        channel: plan for channel, plan in draft.channels.items() if channel is not Channel.SMS
-    }
-    clone = replace(draft, phone=None, attributes=attributes, channels=channels, letters=[*draft.letters, *letters])
-    if clone.sets_block:
-        clone.attributes[MARK] = format_mark(clone.blocks)
-    else:
-        clone.attributes.pop(MARK, None)
-    return clone
+        draft.attributes[MARK] = format_mark(draft.marks)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tajo_pipelines.brevo.contact_change import ContactChange
+from tajo_pipelines.brevo.contact_change import SETTLING, ContactChange
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import ContactEntry, SourceEntry
@@ -61,24 +61,24 @@ class Known:
         phones = {change.phone for change in changes if change.phone} | {key for key in old_keys if "@" not in key}
         by_email = state.seen_by_email(sorted(emails))
         entries = state.contacts(sorted(emails | phones | old_keys))
-        phones |= {seen.phone for seen in by_email.values() if seen.phone}
-        phones |= {entry.phone for entry in entries.values() if entry.phone}
-        ordered = sorted(phones)
-        by_phone = state.seen_by_phone(ordered)
-        entries_by_phone = state.contacts_by_phone(ordered)
-        emails |= {seen.email for seen in by_phone.values() if seen.email}
-        emails |= {entry.key for entry in entries_by_phone.values() if "@" in entry.key}
-        missing = sorted(emails - by_email.keys())
-        by_email |= state.seen_by_email(missing)
-        entries |= {entry.key: entry for entry in entries_by_phone.values()}
+        phones |= _phones(by_email.values(), entries.values())
+        by_phone = state.seen_by_phone(sorted(phones))
+        by_given_phone = state.contacts_by_phone(sorted(phones))
+        # Whoever holds one of the numbers is known as well as those who are named.
+        holders = {seen.email for seen in by_phone.values() if seen.email}
+        holders |= {entry.key for entry in by_given_phone.values() if "@" in entry.key}
+        more = sorted(holders - emails)
+        by_email |= state.seen_by_email(more)
+        entries |= state.contacts(more) | {entry.key: entry for entry in by_given_phone.values()}
+        phones |= _phones(by_email.values(), entries.values())
         return cls(
             sources=sources,
             by_email=by_email,
             by_phone=by_phone,
             by_source=by_source,
             entries=entries,
-            entries_by_phone=entries_by_phone,
-            facts=state.facts(sorted(emails | phones)),
+            entries_by_phone=by_given_phone,
+            facts=state.facts(sorted(emails | holders | phones)),
             whole_read_at=state.picture_read_at()[0],
         )
 
@@ -86,9 +86,20 @@ class Known:
         """The contact with this key, in the picture."""
         return self.by_email.get(key) if "@" in key else self.by_phone.get(key)
 
+    def entry(self, key: str) -> ContactEntry | None:
+        """The ledger's entry with this key, unless its contact was deleted at Brevo since.
+
+        A whole reading that didn't show it, a while after it was given, is how we learn of that.
+        """
+        entry = self.entries.get(key)
+        if entry is None or self.seen(key) is not None or self.whole_read_at is None:
+            return entry
+        is_gone = entry.sent_at is None or entry.sent_at < self.whole_read_at - SETTLING
+        return None if is_gone else entry
+
     def exists(self, key: str) -> bool:
         """Whether a contact with this key is at Brevo, as far as known."""
-        return self.seen(key) is not None or key in self.entries
+        return self.seen(key) is not None or self.entry(key) is not None
 
     def phone_holder(self, phone: str) -> str | None:
         """Key of the contact that holds a number."""
@@ -96,18 +107,29 @@ class Known:
         if seen is not None:
             return seen.email or phone
         entry = self.entries_by_phone.get(phone)
-        return entry.key if entry is not None else None
+        if entry is None or self.entry(entry.key) is None:
+            return None
+        seen = self.seen(entry.key)
+        # What was given isn't what is there, once the contact was read again.
+        return entry.key if seen is None or entry.sent_at is None or seen.read_at <= entry.sent_at else None
 
     def feeds_alone(self, key: str, source: str) -> bool:
         """Whether no other record feeds the contact."""
-        entry, seen = self.entries.get(key), self.seen(key)
+        entry, seen = self.entry(key), self.seen(key)
         feeders = set(entry.sources) if entry else set()
         feeders |= set(seen.sources.split()) if seen else set()
         return feeders <= {source}
 
 
-def resolve(change: ContactChange, known: Known) -> Resolved:
-    """The contact that a change feeds. A changed address renames it; it doesn't make a second one."""
+def resolve(change: ContactChange, known: Known, claimed: Collection[str] = ()) -> Resolved:
+    """The contact that a change feeds. A changed address renames it; it doesn't make a second one.
+
+    Args:
+        change: The change.
+        known: What is known.
+        claimed: Addresses that records have now, by their own word: a contact whose old address somebody else has
+            now isn't renamed away from them.
+    """
     old_key = _old_key(change, known)
     if change.email is not None:
         key = change.email
@@ -121,7 +143,12 @@ def resolve(change: ContactChange, known: Known) -> Resolved:
         raise ValueError(message)
     if old_key is None or old_key == key:
         return Resolved(key)
-    renames = not known.exists(key) and known.exists(old_key) and known.feeds_alone(old_key, change.source)
+    renames = (
+        not known.exists(key)
+        and known.exists(old_key)
+        and old_key not in claimed
+        and known.feeds_alone(old_key, change.source)
+    )
     return Resolved(key, old_key, renames)
 
 
@@ -133,3 +160,8 @@ def _old_key(change: ContactChange, known: Known) -> str | None:
         return entry.contact_key
     seen = known.by_source.get(change.source)
     return (seen.email or seen.phone) if seen is not None else None
+
+
+def _phones(seen: Iterable[SeenContact], entries: Iterable[ContactEntry]) -> set[str]:
+    found = [contact.phone for contact in seen] + [entry.phone for entry in entries]
+    return {phone for phone in found if phone}

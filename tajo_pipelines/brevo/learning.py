@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tajo_pipelines.brevo.consent_door import MARK, UNKNOWN_REASON, moved_facts, new_facts, parse_mark
+from tajo_pipelines.brevo.consent_door import MARK, is_guess, moved_facts, new_facts, parse_mark
 from tajo_pipelines.model.consent import BREVO, Cause, Channel, Fact, State
 from tajo_pipelines.model.ledger import Block
 from tajo_pipelines.model.picture import SeenContact
@@ -21,6 +21,10 @@ STATISTICS = "statistics"
 
 BLOCK_SETTLES = timedelta(minutes=15)
 """How long after our call Brevo may date the block that the call set."""
+
+
+MOMENT = timedelta(microseconds=1)
+"""What lies between a reading and the earliest change that it didn't show."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,38 @@ class Seen:
     reblock: set[Channel] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One channel of a contact, as it was read last and as it is read now.
+
+    Attributes:
+        before: The contact as read last; None when it is new to the picture.
+        old_address: Its address then.
+        was_blocked: Whether the channel was blocked then.
+        given: Our block by the ledger.
+        marked: Our block by the mark.
+    """
+
+    channel: Channel
+    before: SeenContact | None
+    after: SeenContact
+    old_address: str | None
+    address: str
+    was_blocked: bool
+    is_blocked: bool
+    given: Block | None
+    marked: Block | None
+
+    @property
+    def ours(self) -> Block | None:
+        return self.given or self.marked
+
+    @property
+    def stayed(self) -> bool:
+        """Whether the address is the one that was read last."""
+        return self.old_address == self.address
+
+
 def learn(
     before: SeenContact | None,
     after: SeenContact,
@@ -55,107 +91,131 @@ def learn(
         blocks: Our blocks on it by the ledger, by channel.
     """
     seen = Seen()
-    marks = parse_mark(after.mark)
-    for channel, old_address, address, was_blocked, is_blocked in _channels(before, after):
-        if address is None:
+    for look in _looks(before, after, blocks):
+        facts = known.get((look.address, look.channel), [])
+        seen.facts += new_facts(facts, _double_opt_in(look))
+        if look.is_blocked:
+            seen.facts += _of_block(look, facts)
             continue
-        facts = known.get((address, channel), [])
-        if is_blocked:
-            ours = blocks.get(channel) or marks.get(channel)
-            seen.facts += new_facts(facts, _blocked_facts(channel, address, after, ours, facts))
-            continue
-        seen.dropped |= {channel} if channel in blocks else set()
-        seen.marked |= {channel} if channel in marks else set()
-        if channel is Channel.EMAIL and after.double_opted_in:
-            seen.facts += new_facts(facts, [_brevo_yes(channel, address, after.created_at, after, confirmed=True)])
-        if not was_blocked:
-            continue
-        if old_address == address:
-            # Freed there, not by us: ours are noted in the picture as they are made.
-            seen.facts.append(_brevo_yes(channel, address, after.read_at, after, confirmed=False))
-        elif old_address is not None:
-            seen.facts += moved_facts(known.get((old_address, channel), []), address)
-            seen.reblock.add(channel)
+        seen.dropped |= {look.channel} if look.given else set()
+        seen.marked |= {look.channel} if look.marked else set()
+        if look.was_blocked and not look.stayed and look.old_address is not None:
+            seen.facts += moved_facts(known.get((look.old_address, look.channel), []), look.address)
+            seen.reblock.add(look.channel)
+        else:
+            seen.facts += _freed_there(look)
     return seen
 
 
-def _channels(
-    before: SeenContact | None, after: SeenContact
-) -> tuple[tuple[Channel, str | None, str | None, bool, bool], ...]:
-    return (
-        (
-            Channel.EMAIL,
-            before.email if before else None,
-            after.email,
-            before.email_blocked if before else False,
-            after.email_blocked,
-        ),
-        (
-            Channel.SMS,
-            before.phone if before else None,
-            after.phone,
-            before.sms_blocked if before else False,
-            after.sms_blocked,
-        ),
-    )
+def _looks(before: SeenContact | None, after: SeenContact, blocks: Mapping[str, Block]) -> Iterator[_Look]:
+    marks = parse_mark(after.mark)
+    for channel in Channel:
+        old, was_blocked = _channel(before, channel) if before is not None else (None, False)
+        address, is_blocked = _channel(after, channel)
+        if address is not None:
+            given, marked = blocks.get(channel), marks.get(channel)
+            yield _Look(channel, before, after, old, address, was_blocked, is_blocked, given, marked)
 
 
-def _blocked_facts(
-    channel: Channel, address: str, after: SeenContact, ours: Block | None, known: Sequence[Fact]
-) -> list[Fact]:
+def _channel(contact: SeenContact, channel: Channel) -> tuple[str | None, bool]:
+    if channel is Channel.EMAIL:
+        return contact.email, contact.email_blocked
+    return contact.phone, contact.sms_blocked
+
+
+def _of_block(look: _Look, known: Sequence[Fact]) -> list[Fact]:
     """The facts that a block at Brevo stands for, whoever set it."""
-    if ours is not None and ours.reason == UNKNOWN_REASON:
+    if is_guess(look.ours):
         return []
-    carried = [fact for fact in known if fact.state is State.DENIED and fact.source != BREVO]
-    facts = [
-        replace(fact, carried_by_brevo=True)
-        for fact in carried
-        if not fact.carried_by_brevo and fact.recorded_at <= after.read_at
-    ]
-    if ours is not None:
-        source = ours.reason.partition(":")[2]
-        if source != BREVO and not any(fact.source == source for fact in carried):
-            facts.append(
-                Fact(
-                    address=address,
-                    channel=channel,
-                    source=source,
-                    state=State.DENIED,
-                    at=ours.at,
-                    recorded_at=after.read_at,
-                    evidence=MARK,
-                    carried_by_brevo=True,
-                )
-            )
-        return facts
-    facts.append(
-        Fact(
-            address=address,
-            channel=channel,
-            source=BREVO,
-            state=State.DENIED,
-            at=after.read_at,
-            recorded_at=after.read_at,
-            evidence=READING,
-        )
-    )
+    facts = new_facts(known, _carried(look, known))
+    if look.ours is None:
+        at = look.after.read_at
+        objection = _fact(look, BREVO, State.DENIED, at, evidence=READING)
+        # Read as open before: this is no old objection read again, even if a known one was lifted since.
+        is_new = look.before is None or (look.stayed and not look.was_blocked)
+        return facts + ([objection] if is_new else new_facts(known, [objection]))
+    source = look.ours.reason.partition(":")[2]
+    if not any(fact.state is State.DENIED and fact.source == source for fact in known):
+        objection = _fact(look, source, State.DENIED, look.ours.at, evidence=MARK)
+        facts.append(replace(objection, carried_by_brevo=source != BREVO))
     return facts
 
 
-def _brevo_yes(channel: Channel, address: str, at: datetime, after: SeenContact, *, confirmed: bool) -> Fact:
+def _carried(look: _Look, known: Sequence[Fact]) -> list[Fact]:
+    """Objections elsewhere of which Brevo is now read back holding the block.
+
+    Not those that are older than a yes at Brevo: it would have been given without knowing of them.
+    """
+    yeses = [fact.at for fact in known if fact.source == BREVO and fact.state is State.GRANTED and fact.at]
+    return [
+        replace(fact, carried_by_brevo=True)
+        for fact in known
+        if fact.state is State.DENIED
+        and fact.source != BREVO
+        and not fact.carried_by_brevo
+        and fact.recorded_at <= look.after.read_at
+        and not any(fact.at is not None and yes > fact.at for yes in yeses)
+    ]
+
+
+def _freed_there(look: _Look) -> list[Fact]:
+    """An opt-in at Brevo: a block is gone that we didn't take off, for ours are noted in the picture as they are made.
+
+    It is dated by what is known to be earlier, so that it outdoes no objection that came after it.
+    """
+    times = [look.before.read_at] if look.before is not None and look.was_blocked and look.stayed else []
+    times += _took_effect(look)
+    if not times:
+        return []
+    return [_fact(look, BREVO, State.GRANTED, max(times) + MOMENT, evidence="freed at Brevo")]
+
+
+def _took_effect(look: _Look) -> list[datetime]:
+    """When this contact is known to have held our block of the ledger, if ever.
+
+    An import that guesses leaves whoever joined meanwhile alone, so its blocks prove nothing.
+    """
+    given = look.given
+    if given is None or is_guess(given) or given.until is None or look.after.created_at > given.until:
+        return []
+    return [given.until]
+
+
+def _double_opt_in(look: _Look) -> list[Fact]:
+    """The confirmed yes of a contact that Brevo marks so, as old as it may be.
+
+    It is read once, with the address that was confirmed: a contact keeps the mark when its address is changed. Where
+    the channel is blocked, the mark counts against our own denial alone, which may be older than the contact.
+    """
+    before, after = look.before, look.after
+    if (
+        look.channel is not Channel.EMAIL
+        or not after.double_opted_in
+        or (before is not None and before.double_opted_in)
+    ):
+        return []
+    if look.is_blocked and (look.ours is None or is_guess(look.ours)):
+        return []
+    times = [after.created_at, *([before.read_at] if before is not None else [])]
+    times += [] if look.is_blocked else _took_effect(look)
+    return [replace(_fact(look, BREVO, State.GRANTED, max(times), evidence="double opt-in"), confirmed=True)]
+
+
+def _fact(look: _Look, source: str, state: State, at: datetime, *, evidence: str) -> Fact:
     return Fact(
-        address=address,
-        channel=channel,
-        source=BREVO,
-        state=State.GRANTED,
+        address=look.address,
+        channel=look.channel,
+        source=source,
+        state=state,
         at=at,
-        recorded_at=after.read_at,
-        confirmed=confirmed,
-        evidence="double opt-in" if confirmed else "freed at Brevo",
+        recorded_at=look.after.read_at,
+        evidence=evidence,
     )
 
 
-def statistics_facts(statistics: Mapping[str, Any], address: str, ours: Block | None, now: datetime) -> list[Fact]:
+def statistics_facts(
+    statistics: Mapping[str, Any], address: str, ours: Block | None, now: datetime, *, over: datetime | None = None
+) -> list[Fact]:
     """Objections that a contact's statistics record, of e-mail.
 
     Brevo lists a block set through the API among the admin's unsubscriptions, so those in the time that our own block
@@ -167,18 +227,20 @@ def statistics_facts(statistics: Mapping[str, Any], address: str, ours: Block | 
         address: The contact's e-mail address.
         ours: Our own block, if there is one.
         now: Time of the reading.
+        over: When the address was last known to be freed: unsubscriptions before that are history, with the facts
+            that they left.
     """
     unsubscriptions = statistics.get("unsubscriptions") or {}
-    told: list[tuple[Cause, datetime]] = [
-        (Cause.OBJECTION, _event_time(item)) for item in unsubscriptions.get("userUnsubscription") or []
-    ]
-    told += [
+    told = [
         (Cause.OBJECTION, moment)
-        for moment in map(_event_time, unsubscriptions.get("adminUnsubscription") or [])
-        if not _set_by(ours, moment)
+        for moment, by_admin in (
+            *((moment, False) for moment in _times(unsubscriptions.get("userUnsubscription"))),
+            *((moment, True) for moment in _times(unsubscriptions.get("adminUnsubscription"))),
+        )
+        if not (by_admin and _set_by(ours, moment)) and not (over is not None and moment <= over)
     ]
-    told += [(Cause.COMPLAINT, _event_time(item)) for item in statistics.get("complaints") or []]
-    told += [(Cause.HARD_BOUNCE, _event_time(item)) for item in statistics.get("hardBounces") or []]
+    told += [(Cause.COMPLAINT, moment) for moment in _times(statistics.get("complaints"))]
+    told += [(Cause.HARD_BOUNCE, moment) for moment in _times(statistics.get("hardBounces"))]
     return [
         Fact(
             address=address,
@@ -201,5 +263,5 @@ def _set_by(ours: Block | None, moment: datetime) -> bool:
     return ours.at - timedelta(minutes=5) <= moment <= until
 
 
-def _event_time(item: Mapping[str, Any]) -> datetime:
-    return parse_time(str(item["eventTime"]))
+def _times(events: Sequence[Mapping[str, Any]] | None) -> list[datetime]:
+    return [parse_time(str(event["eventTime"])) for event in events or ()]

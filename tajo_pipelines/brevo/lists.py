@@ -11,7 +11,7 @@ import msgspec
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.refusals import BrevoRefusal
-from tajo_pipelines.model.errors import ConfigError
+from tajo_pipelines.model.errors import ConfigError, RetryableError
 from tajo_pipelines.model.letter import VendorAnswer
 
 FOLDER = "Tajo"
@@ -66,12 +66,14 @@ class _Made(msgspec.Struct):
 
 
 class _Changed(msgspec.Struct):
-    success: list[str | int] = []
-    failure: list[str | int] = []
+    success: list[str | int] | None = None
+    failure: list[str | int] | None = None
 
 
-class _ChangeAnswer(msgspec.Struct):
-    contacts: _Changed
+class _ChangeAnswer(_Changed):
+    """Both forms in which Brevo documents it: its schema puts the names under ``contacts``, its examples don't."""
+
+    contacts: _Changed | None = None
 
 
 def read_lists(client: BrevoClient, state: AccountState, now: datetime, *, fresh: bool = False) -> dict[int, str]:
@@ -159,9 +161,9 @@ def ensure_lists(
         account = read_lists(client, state, now)
         for purpose in missing:
             body = {"name": NAMES[purpose], "folderId": folder}
-            made = client.request("POST", "/contacts/lists", body=body, idempotent=False).to(_Made)
-            found[purpose] = made.id
-            account[made.id] = NAMES[purpose]
+            number = _make(client, "/contacts/lists", body)
+            found[purpose] = number
+            account[number] = NAMES[purpose]
         _keep(state, account, now)
     return Lists(all_contacts=found["all_contacts"], subscribers=found["subscribers"])
 
@@ -171,7 +173,24 @@ def _folder(client: BrevoClient) -> int:
     for item in _every(client, "/contacts/folders"):
         if item.name == FOLDER:
             return item.id
-    return client.request("POST", "/contacts/folders", body={"name": FOLDER}, idempotent=False).to(_Made).id
+    return _make(client, "/contacts/folders", {"name": FOLDER})
+
+
+def _make(client: BrevoClient, template: str, body: Mapping[str, object]) -> int:
+    """Id of a new list or folder. Where the answer was lost, it is looked for by its name before it is asked for again.
+
+    Raises:
+        RetryableError: When that, too, brought no answer; the next run looks by name anyway.
+    """
+    try:
+        return client.request("POST", template, body=body, idempotent=False).to(_Made).id
+    except RetryableError as error:
+        if not error.in_doubt:
+            raise
+    for item in _every(client, template):
+        if item.name == body["name"]:
+            return item.id
+    return client.request("POST", template, body=body, idempotent=False).to(_Made).id
 
 
 def add(client: BrevoClient, list_id: int, members: Sequence[str] | Sequence[int]) -> ListChange:
@@ -215,10 +234,11 @@ def _change_group(
             raise
         _refused_group(client, template, list_id, members, change, error)
         return
-    told = answer.to(_ChangeAnswer).contacts
-    done = {_folded(member) for member in told.success}
+    whole = answer.to(_ChangeAnswer)
+    told = whole.contacts or whole
+    done = {_folded(member) for member in told.success or ()}
     # A success without names, as some answers are, is one of everybody who isn't named as a failure.
-    failed = {_folded(member) for member in told.failure}
+    failed = {_folded(member) for member in told.failure or ()}
     for member in members:
         fine = _folded(member) in done if done else _folded(member) not in failed
         (change.done if fine else change.failed).append(member)

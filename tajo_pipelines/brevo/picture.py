@@ -14,6 +14,7 @@ from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import MARK, read_flags
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.errors import ContractError
+from tajo_pipelines.model.identity import held_email
 from tajo_pipelines.model.picture import SeenContact
 from tajo_pipelines.model.window import parse_time, utc
 
@@ -90,6 +91,9 @@ class _Reading:
     later contacts forward, past the page that is read next, and a creation hides it from the count. So each page
     begins with the last rows of the one before; one that doesn't is read again from further in front. Rows that come
     twice are told apart by the ids of the last pages.
+
+    The count may be of more than what the pages hold, since it isn't documented whether a filter bounds it: a page
+    that isn't full and brings nobody new is the last one too.
     """
 
     offset: int = 0
@@ -107,7 +111,7 @@ class _Reading:
         end = self.offset + len(page.contacts)
         if not joined:
             self.offset = max(self.offset - PAGE // 2, 0)
-        elif end >= page.count or not page.contacts:
+        elif end >= page.count or (len(page.contacts) < PAGE and not rows):
             self.done = True
         else:
             self.previous = ids
@@ -128,6 +132,7 @@ def refresh(
     on_page: Callable[[Sequence[Pair]], None],
     *,
     whole: bool = False,
+    before_end: Callable[[], None] | None = None,
 ) -> PictureDelta:
     """Read what changed at Brevo since the last reading, or everything where that is due.
 
@@ -137,6 +142,7 @@ def refresh(
         now: When the reading begins.
         on_page: Called with each page before it is saved, in the same transaction.
         whole: Read everything even where it isn't due.
+        before_end: Called once everything is saved; where it fails, the reading doesn't count as done.
 
     Raises:
         ContractError: When a contact doesn't have the documented shape.
@@ -153,6 +159,8 @@ def refresh(
         page = client.request("GET", "/contacts", query=query | {"offset": reading.offset}).to(_Page)
         read_at = max(now, client.clock())
         _save(state, [parse_contact(row, read_at) for row in reading.take(page)], on_page, delta)
+    if before_end is not None:
+        before_end()
     state.finish_picture(now, whole=delta.whole)
     return delta
 
@@ -213,7 +221,7 @@ def parse_contact(row: Mapping[str, Any], read_at: datetime) -> SeenContact:
     attributes = contact.attributes
     return SeenContact(
         contact_id=contact.id,
-        email=None if invented or not contact.email else contact.email.strip().lower(),
+        email=None if invented or not contact.email else held_email(contact.email),
         phone=_phone(attributes.get("SMS") or (contact.email if invented else None)),
         email_blocked=email_blocked,
         sms_blocked=sms_blocked,

@@ -130,6 +130,10 @@ class AccountState(Protocol):
         """How many people were freed against an objection in the last 24 hours on this source's word."""
         ...
 
+    def freed_at(self, address: str, channel: Channel) -> datetime | None:
+        """When an address was last freed by us, whatever the kind."""
+        ...
+
     def note_freed(self, address: str, channel: Channel, source: str, now: datetime, *, kind: str) -> None:
         """Keep that a person was freed; kind ``a`` or ``b``."""
         ...

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import (
+    AGAINST_OBJECTION,
+    FOR_UNKNOWN,
     MARK,
+    UNKNOWN_REASON,
+    block_of,
     contact_flags,
     format_mark,
     freeing_flag,
-    parse_mark,
     read_flags,
 )
-from tajo_pipelines.brevo.contact_change import EMAIL, SMS, ContactPolicy, Draft, Outcome, phone_letters, settle_letters
-from tajo_pipelines.brevo.contact_plan import plan_contacts, without_phone
-from tajo_pipelines.brevo.learning import STATISTICS, statistics_facts
+from tajo_pipelines.brevo.contact_change import (
+    EMAIL,
+    SMS,
+    ContactPolicy,
+    Draft,
+    Outcome,
+    confirmed,
+    phone_letters,
+    settle_letters,
+)
+from tajo_pipelines.brevo.contact_plan import plan_contacts
+from tajo_pipelines.brevo.contact_values import without_phone
+from tajo_pipelines.brevo.enforcement import absorb, correct
+from tajo_pipelines.brevo.learning import READING, STATISTICS, statistics_facts
 from tajo_pipelines.brevo.picture import ReadContact, read_contact
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.refusals import BrevoRefusal
-from tajo_pipelines.model.consent import BREVO, Channel, Fact, State, judge
+from tajo_pipelines.model.consent import BREVO, Cause, Channel, Fact, State, judge
 from tajo_pipelines.model.errors import ContractError
-from tajo_pipelines.model.ledger import Block, Delivered
+from tajo_pipelines.model.ledger import Block
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
 
 CONTACTS = "/contacts"
 CONTACT = "/contacts/{identifier}"
+CREATED = 201
 BAD_REQUEST = 400
 NOT_FOUND = 404
 PHONE_REFUSED = "Brevo refuses the contact with this phone number; the rest was sent without it"
@@ -68,16 +83,18 @@ class Singles:
                 return self._rename(draft)
             if draft.frees:
                 return self._free(draft, again=again)
-            if draft.writes:
-                self._upsert(draft)
-                return self._done(draft, Outcome.SENT)
-            return self._done(draft, Outcome.UNCHANGED)
+            if not draft.writes:
+                return self._done(draft, Outcome.UNCHANGED)
+            if self._upsert(draft) and draft.exists:
+                return self._made_anew(draft, again=again)
+            return self._done(draft, Outcome.SENT)
         except BrevoRefusal as refusal:
             return self._refused(draft, refusal, again=again)
 
     # -- the calls ----------------------------------------------------------------------------------------------
 
-    def _upsert(self, draft: Draft) -> None:
+    def _upsert(self, draft: Draft) -> bool:
+        """Create or update; whether the contact was created."""
         body: dict[str, Any] = {"updateEnabled": draft.exists or not draft.guesses}
         if draft.email is not None:
             body["email"] = draft.email
@@ -85,25 +102,7 @@ class Singles:
         if draft.email is None and draft.phone is not None:
             attributes = {SMS: draft.phone} | attributes
         body |= _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
-        answer = self.client.request("POST", CONTACTS, body=body)
-        created = answer.status == 201
-        if created and draft.exists:
-            self._block_surprise(draft)
-
-    def _block_surprise(self, draft: Draft) -> None:
-        """A contact that we took for existing was made just now: nobody is reachable by it without a yes."""
-        now = self.clock()
-        open_channels = [
-            channel
-            for channel, plan in draft.channels.items()
-            if plan.verdict.state is not State.GRANTED and not plan.flag
-        ]
-        if not open_channels:
-            return
-        blocks = draft.blocks | {channel.value: Block(reason="unknown", at=now) for channel in open_channels}
-        self._put(draft, {"attributes": {MARK: format_mark(blocks)}} | contact_flags(open_channels))
-        for channel in open_channels:
-            draft.channels[channel] = replace(draft.channels[channel], flag=True, block=blocks[channel.value])
+        return self.client.request("POST", CONTACTS, body=body).status == CREATED
 
     def _put(self, draft: Draft, body: Mapping[str, Any]) -> None:
         identifier, kind = _identifier(draft)
@@ -115,9 +114,58 @@ class Singles:
             body=dict(body),
         )
 
-    def _read(self, draft: Draft) -> ReadContact | None:
-        identifier, kind = _identifier(draft)
-        return read_contact(self.client, identifier, kind=kind)
+    def _look(self, identifier: str, kind: str) -> ReadContact | None:
+        """Read one contact, and learn from it all that a reading of the account would teach."""
+        found = read_contact(self.client, identifier, kind=kind)
+        if found is not None:
+            number = found.seen.contact_id
+            before = self.state.seen_by_id([number]).get(number)
+            corrections = absorb([(before, found.seen)], self.state, self.clock())
+            self.state.save_picture([found.seen])
+            correct(self.client, self.state, corrections)
+        return found
+
+    # -- a contact that isn't the one we thought of ---------------------------------------------------------------
+
+    def _made_anew(self, draft: Draft, *, again: bool) -> Outcome:
+        """A contact that we took for existing was made just now: nobody is reachable by it without a yes.
+
+        What the old one was given before is told again.
+        """
+        now = self.clock()
+        blocks = draft.blocks
+        for channel, plan in draft.channels.items():
+            if plan.verdict.state is State.DENIED:
+                blocks.setdefault(channel, block_of(plan.verdict, now))
+            elif plan.verdict.state is State.UNKNOWN:
+                blocks.setdefault(channel, Block(reason=UNKNOWN_REASON, at=now))
+        blocked = [channel for channel in draft.channels if channel in blocks]
+        made = replace(draft, seen=None, renamed_from=None)
+        if blocked:
+            self._put(made, {"attributes": {MARK: format_mark(blocks)}} | contact_flags(blocked))
+        self._forget(draft)
+        entry = draft.ledger_entry(now, blocks=blocks, attributes={}, lists=frozenset(), phone=None)
+        self.state.save_contacts([confirmed(entry, now)])
+        self._look(*_identifier(made))
+        if not again:
+            self.state.save_sources(draft.source_entries())
+            return Outcome.SENT
+        outcome = self._replan(draft, Outcome.SENT)
+        return Outcome.SENT if outcome is Outcome.UNCHANGED else outcome
+
+    def _forget(self, draft: Draft) -> None:
+        keys = [key for key in (draft.renamed_from, draft.key) if key is not None]
+        self.state.forget_contacts(keys)
+        if draft.seen is not None:
+            self.state.forget_seen([draft.seen.contact_id])
+
+    def _replan(self, draft: Draft, otherwise: Outcome) -> Outcome:
+        plan = plan_contacts(draft.changes, state=self.state, policy=self.policy, redate=self.redate, now=self.clock())
+        outcomes = []
+        for fresh in plan.drafts:
+            outcomes.append(Outcome.SKIPPED if fresh.skipped else self.write(fresh, again=False))
+            draft.leave |= fresh.leave
+        return outcomes[0] if outcomes else otherwise
 
     # -- renames ------------------------------------------------------------------------------------------------
 
@@ -132,10 +180,11 @@ class Singles:
         body = _known_parts(attributes, draft.lists) | contact_flags(blocked)
         self._put(draft, body)
         settled = replace(draft, renamed_from=None, seen=None if draft.seen is None else _moved(draft))
-        found = self._read(settled)
+        identifier, kind = _identifier(settled)
+        found = read_contact(self.client, identifier, kind=kind)
         if found is not None and not _holds(found.raw, blocked):
             self._put(settled, contact_flags(blocked))
-            found = self._read(settled)
+            found = read_contact(self.client, identifier, kind=kind)
         if found is None or not _holds(found.raw, blocked):
             message = "a renamed contact isn't blocked as it was before"
             raise ContractError(message, code="rename_lost_block", where=f"PUT {CONTACT}")
@@ -152,62 +201,92 @@ class Singles:
 
     def _free(self, draft: Draft, *, again: bool) -> Outcome:
         """Free channels of one person, after a reading made for it: the only place where that happens."""
-        found = self._read(draft)
+        found = self._look(*_identifier(draft))
         if found is None:
             self._forget(draft)
             return self._replan(draft, Outcome.FAILED) if again else self._done(draft, Outcome.FAILED)
-        now = self.clock()
-        seen = found.seen
-        self.state.add_facts(_statistics(found, _ours(draft, Channel.EMAIL), now))
-        freed = [channel for channel in draft.frees if self._may_free(draft, channel, seen, now)]
-        if len(freed) < len(draft.frees):
-            return self._keep_blocked(draft, freed)
-        marks = {channel: block for channel, block in parse_mark(seen.mark).items() if channel not in freed}
+        seen, now = found.seen, self.clock()
+        self.state.add_facts(self._statistics(found, _ours(draft, Channel.EMAIL)))
+        if again and not self._holds_still(draft, found):
+            return self._replan(draft, Outcome.UNCHANGED)
+        kinds = {channel: self._may_free(draft, channel, seen, now) for channel in draft.frees}
+        freed = {channel: kind for channel, kind in kinds.items() if kind is not None}
+        if len(freed) < len(kinds):
+            return self._keep_blocked(draft, set(kinds) - set(freed))
+        marks = {channel: block for channel, block in replace(draft, seen=seen).marks.items() if channel not in freed}
         attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | {MARK: format_mark(marks)}
         body: dict[str, Any] = _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
         for channel in freed:
             body |= freeing_flag(channel)
         self._put(draft, body)
         with self.state.transaction():
-            for channel in freed:
-                plan = draft.channels[channel]
-                grant = plan.verdict.grant
-                address = (draft.email if channel is Channel.EMAIL else seen.phone) or draft.key
-                self.state.note_freed(address, channel, grant.source if grant else BREVO, now, kind=plan.kind)
-            self.state.save_picture([_freed(seen, freed, draft.lists, format_mark(marks))])
+            for channel, kind in freed.items():
+                grant = draft.channels[channel].verdict.grant
+                address = _address(draft, channel, seen) or draft.key
+                self.state.note_freed(address, channel, grant.source if grant else BREVO, now, kind=kind)
+            self.state.save_picture([_after(draft, seen, freed, format_mark(marks))])
             blocks = {name: block for name, block in draft.blocks.items() if name not in freed}
             return self._done(draft, Outcome.SENT, blocks=blocks)
 
-    def _may_free(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> bool:
-        address = draft.email if channel is Channel.EMAIL else draft.phone or seen.phone
-        if address is None:
-            return False
+    def _holds_still(self, draft: Draft, found: ReadContact) -> bool:
+        """Whether the plan to free still fits what was read: same addresses, blocked, granted."""
+        for channel in draft.frees:
+            address = _address(draft, channel, found.seen)
+            is_same = channel is Channel.SMS or found.seen.email == draft.email
+            if address is None or not is_same or not _holds(found.raw, [channel]):
+                return False
+            if judge(self.state.facts([address]).get((address, channel), [])).state is not State.GRANTED:
+                return False
+        return True
+
+    def _may_free(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> str | None:
+        """The kind of freeing that is permitted, or None."""
+        address = _address(draft, channel, seen)
+        if address is None or (channel is Channel.EMAIL and seen.email != draft.email):
+            return None
         verdict = judge(self.state.facts([address]).get((address, channel), []))
-        if verdict.state is not State.GRANTED:
-            return False
-        if draft.channels[channel].kind == "a" and not verdict.lifted:
-            return True
-        source = verdict.grant.source if verdict.grant else BREVO
-        if source == BREVO or self.state.freed_today(source, now) < self.policy.freed_per_day:
-            return True
+        if verdict.state is not State.GRANTED or verdict.grant is None:
+            return None
+        if draft.channels[channel].kind == FOR_UNKNOWN and not verdict.lifted:
+            return FOR_UNKNOWN
+        if self.state.freed_today(verdict.grant.source, now) < self.policy.freed_per_day:
+            return AGAINST_OBJECTION
         self._letter(
             draft,
             "many_opt_ins",
             f"more than {self.policy.freed_per_day} people a day said yes after an objection: left blocked",
             field=channel.value,
         )
-        return False
+        return None
 
-    def _keep_blocked(self, draft: Draft, freed: list[Channel]) -> Outcome:
+    def _keep_blocked(self, draft: Draft, kept: Collection[Channel]) -> Outcome:
         """Some channel stays blocked after all: write the rest, with the block in it, and off the subscriber lists."""
-        kept = [channel for channel in draft.frees if channel not in freed]
         for channel in kept:
             draft.channels[channel] = replace(draft.channels[channel], free=False, flag=True)
-        for channel in freed:
-            draft.channels[channel] = replace(draft.channels[channel], free=Channel.EMAIL not in kept)
         if Channel.EMAIL in kept:
             draft.lists -= frozenset(self.policy.subscribers.values())
         return self.write(draft, again=False)
+
+    def redate(self, seen: SeenContact) -> list[Fact]:
+        """Dates of a contact's objections by Brevo's statistics; its reading's date, as asked, where there are none."""
+        found = read_contact(self.client, seen.contact_id)
+        if found is None or seen.email is None:
+            return []
+        told = self._statistics(found, None)
+        if any(fact.cause is Cause.OBJECTION for fact in told):
+            return told
+        facts = self.state.facts([seen.email]).get((seen.email, Channel.EMAIL), [])
+        return told + [replace(fact, evidence=STATISTICS) for fact in facts if fact.evidence == READING]
+
+    def _statistics(self, found: ReadContact, ours: Block | None) -> list[Fact]:
+        statistics, email = found.raw.get("statistics"), found.seen.email
+        if email is None or not isinstance(statistics, Mapping):
+            return []
+        facts = self.state.facts([email]).get((email, Channel.EMAIL), [])
+        opened = [fact.at for fact in facts if fact.source == BREVO and fact.state is State.GRANTED and fact.at]
+        freed = self.state.freed_at(email, Channel.EMAIL)
+        over = max(opened + ([freed] if freed is not None else []), default=None)
+        return statistics_facts(statistics, email, ours, self.clock(), over=over)
 
     # -- what comes of it ---------------------------------------------------------------------------------------
 
@@ -225,39 +304,13 @@ class Singles:
         if again and (joined or (not draft.exists and draft.guesses)):
             # Someone made the contact since the account was read: look at it, then plan anew.
             key = draft.email or draft.key
-            found = read_contact(self.client, key, kind="email_id" if "@" in key else "phone_id")
-            if found is not None:
-                self.state.save_picture([found.seen])
+            if self._look(key, "email_id" if "@" in key else "phone_id") is not None:
                 return self._replan(draft, Outcome.FAILED)
-        if again and refusal.status == NOT_FOUND and draft.exists:
+        if again and refusal.status == NOT_FOUND and (draft.exists or draft.renamed_from is not None):
             self._forget(draft)
             return self._replan(draft, Outcome.FAILED)
         self._letter(draft, "refused", "Brevo refuses this contact", refusal=refusal)
         return self._done(draft, Outcome.FAILED)
-
-    def _forget(self, draft: Draft) -> None:
-        keys = [key for key in (draft.renamed_from, draft.key) if key is not None]
-        self.state.forget_contacts(keys)
-        if draft.seen is not None:
-            self.state.forget_seen([draft.seen.contact_id])
-
-    def _replan(self, draft: Draft, otherwise: Outcome) -> Outcome:
-        plan = plan_contacts(draft.changes, state=self.state, policy=self.policy, redate=self.redate, now=self.clock())
-        outcomes = [self.write(fresh, again=False) for fresh in plan.drafts]
-        return outcomes[0] if outcomes else otherwise
-
-    def redate(self, seen: SeenContact) -> list[Fact]:
-        """Dates of a contact's objections by Brevo's statistics; its reading's date, as asked, where there are none."""
-        found = read_contact(self.client, seen.contact_id)
-        if found is None or seen.email is None:
-            return []
-        told = _statistics(found, None, self.clock())
-        if told:
-            return told
-        facts = self.state.facts([seen.email]).get((seen.email, Channel.EMAIL), [])
-        return [
-            replace(fact, evidence=STATISTICS) for fact in facts if fact.source == BREVO and fact.state is State.DENIED
-        ]
 
     def _done(self, draft: Draft, outcome: Outcome, **changes: Any) -> Outcome:
         with self.state.transaction():
@@ -265,8 +318,8 @@ class Singles:
                 self.state.write_letters(draft.letters, self.run_id)
                 return outcome
             if outcome is Outcome.SENT:
-                entry = draft.ledger_entry(self.clock(), state=Delivered.CONFIRMED, **changes)
-                self.state.save_contacts([entry])
+                now = self.clock()
+                self.state.save_contacts([confirmed(draft.ledger_entry(now, **changes), now)])
             self.state.save_sources(draft.source_entries())
             settle_letters(self.state, [draft], self.run_id)
         return outcome
@@ -295,26 +348,6 @@ class Singles:
         ]
 
 
-def block_contact(
-    client: BrevoClient, contact_id: int, channels: Iterable[Channel], marks: Mapping[str, Block]
-) -> None:
-    """Block channels of one contact, or only rewrite its mark where no channel is named."""
-    client.request(
-        "PUT",
-        CONTACT,
-        path_vars={"identifier": str(contact_id)},
-        query={"identifierType": "contact_id"},
-        body={"attributes": {MARK: format_mark(marks)}} | contact_flags(channels),
-    )
-
-
-def _statistics(found: ReadContact, ours: Block | None, now: datetime) -> list[Fact]:
-    statistics = found.raw.get("statistics")
-    if found.seen.email is None or not isinstance(statistics, Mapping):
-        return []
-    return statistics_facts(statistics, found.seen.email, ours, now)
-
-
 def _known_parts(attributes: Mapping[str, Any], lists: Iterable[int]) -> dict[str, Any]:
     """The parts of a body that have something in them."""
     parts: dict[str, Any] = {"attributes": dict(attributes), "listIds": sorted(lists)}
@@ -341,16 +374,20 @@ def _holds(found: Mapping[str, Any], blocked: Iterable[Channel]) -> bool:
 
 
 def _ours(draft: Draft, channel: Channel) -> Block | None:
-    marks = parse_mark(draft.seen.mark) if draft.seen else {}
-    return draft.blocks.get(channel.value) or marks.get(channel.value)
+    return draft.marks.get(channel)
 
 
-def _freed(seen: SeenContact, freed: Iterable[Channel], lists: frozenset[int], mark: str) -> SeenContact:
-    free = set(freed)
+def _address(draft: Draft, channel: Channel, seen: SeenContact) -> str | None:
+    return draft.email if channel is Channel.EMAIL else draft.phone or seen.phone
+
+
+def _after(draft: Draft, seen: SeenContact, freed: Collection[Channel], mark: str) -> SeenContact:
+    """The contact as a write that frees channels leaves it."""
     return replace(
         seen,
-        email_blocked=seen.email_blocked and Channel.EMAIL not in free,
-        sms_blocked=seen.sms_blocked and Channel.SMS not in free,
-        lists=seen.lists | lists,
+        phone=draft.phone or seen.phone,
+        email_blocked=(seen.email_blocked or Channel.EMAIL in draft.flags) and Channel.EMAIL not in freed,
+        sms_blocked=(seen.sms_blocked or Channel.SMS in draft.flags) and Channel.SMS not in freed,
+        lists=seen.lists | draft.lists,
         mark=mark,
     )

@@ -21,10 +21,12 @@ from tajo_pipelines.brevo.contact_change import (
     phone_letters,
     settle_letters,
 )
-from tajo_pipelines.brevo.contact_plan import plan_contacts, without_phone
-from tajo_pipelines.brevo.enforcement import read_account
+from tajo_pipelines.brevo.contact_plan import ContactPlan, plan_contacts
+from tajo_pipelines.brevo.contact_values import without_phone
+from tajo_pipelines.brevo.enforcement import hold, read_account
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.singles import Singles
+from tajo_pipelines.model.consent import Channel, State
 from tajo_pipelines.model.letter import Letter, LetterKind
 
 log = structlog.get_logger(__name__)
@@ -96,7 +98,9 @@ class ContactWriter:
         for draft, outcome in self._send(drafts):
             outcomes |= {id(change): outcome for change in draft.changes}
             self.contacts += outcome is Outcome.SENT
-        self._leave(draft for draft in drafts if outcomes[id(draft.changes[0])] is not Outcome.FAILED)
+        written = [draft for draft in drafts if outcomes[id(draft.changes[0])] is not Outcome.FAILED]
+        self._leave(written)
+        hold(self.client, self.state, _not_written(plan, written), self.clock())
         return [outcomes[id(change)] for change in changes]
 
     def _send(self, drafts: Sequence[Draft]) -> Iterable[tuple[Draft, Outcome]]:
@@ -140,16 +144,27 @@ class ContactWriter:
         by_list: dict[int, list[Draft]] = defaultdict(list)
         for draft in drafts:
             for list_id in draft.leave:
-                if draft.email is not None:
-                    by_list[list_id].append(draft)
+                by_list[list_id].append(draft)
         for list_id, leaving in by_list.items():
-            emails = [draft.email for draft in leaving if draft.email is not None]
-            brevo_lists.remove(self.client, list_id, emails)
+            ids = [draft.seen.contact_id for draft in leaving if draft.seen is not None]
+            emails = [draft.email for draft in leaving if draft.seen is None and draft.email is not None]
+            if ids:
+                brevo_lists.remove(self.client, list_id, ids)
+            if emails:
+                brevo_lists.remove(self.client, list_id, emails)
             gone = frozenset({list_id})
             with self.state.transaction():
-                entries = self.state.contacts(emails)
+                entries = self.state.contacts([draft.key for draft in leaving])
                 self.state.save_contacts(
                     msgspec.structs.replace(entry, lists=entry.lists - gone) for entry in entries.values()
                 )
-                seen = self.state.seen_by_email(emails)
+                seen = self.state.seen_by_id(ids)
                 self.state.save_picture(replace(row, lists=row.lists - gone) for row in seen.values())
+
+
+def _not_written(plan: ContactPlan, written: Iterable[Draft]) -> set[tuple[str, Channel]]:
+    """Addresses to which a change may say no that no write carried: another contact has them, or Brevo refused it."""
+    changes = [change for draft in plan.drafts for change in draft.changes] + list(plan.superseded)
+    said = {(fact.address, fact.channel) for change in changes for fact in change.facts if fact.state is State.DENIED}
+    said |= {address for draft in plan.drafts for address in draft.addresses}
+    return said - {address for draft in written for address in draft.addresses}

@@ -98,7 +98,7 @@ class Verdict:
     Attributes:
         state: DENIED while an objection stands; GRANTED by a valid yes otherwise; else UNKNOWN.
         objection: The objection that stands, the newest.
-        grant: The yes that counts, the newest.
+        grant: The yes that counts: the newest of those that lift an objection, else the newest.
         lifted: Objections that a newer yes has lifted: freeing leans on them (kind b).
         contested: There is a yes that was read after an objection, but it can't lift it: a letter's matter.
     """
@@ -158,7 +158,8 @@ def judge(facts: Iterable[Fact]) -> Verdict:
     objections = [fact for fact in known if fact.state is State.DENIED]
     lifted = tuple(no for no in objections if any(lifts(yes, no) for yes in yeses))
     standing = [no for no in objections if no not in lifted]
-    grant = max(yeses, key=_newest, default=None)
+    lifting = [yes for yes in yeses if any(lifts(yes, no) for no in lifted)]
+    grant = max(lifting or yeses, key=_newest, default=None)
     if standing:
         newest = max(standing, key=_newest)
         contested = any(yes.at is not None and newest.at is not None and yes.at > newest.at for yes in yeses)

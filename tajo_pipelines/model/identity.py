@@ -15,17 +15,31 @@ from tajo_pipelines.model.errors import RejectedRecord
 
 @lru_cache(maxsize=4096)
 def normal_email(text: str) -> str:
-    """The address in lower case and normal form.
+    """The address in lower case and the one form that every mail system takes: ASCII, its domain as ``xn--...``.
+
+    Letters beyond ASCII before the ``@`` have no such form (RFC 6531 asks both ends for an extension), so such an
+    address isn't valid here.
 
     Raises:
         RejectedRecord: ``invalid_email`` when it isn't an address that can receive mail.
     """
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=True)
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         reason = "the e-mail address isn't valid"
         raise RejectedRecord("invalid_email", reason, field="email") from error
-    return found.normalized.lower()
+    return (found.ascii_email or found.normalized).lower()
+
+
+def held_email(text: str) -> str:
+    """The normal form of an address that a system holds already, which is believed to be one."""
+    plain = text.strip().lower()
+    if plain.isascii():
+        return plain
+    try:
+        return normal_email(plain)
+    except RejectedRecord:
+        return plain
 
 
 @lru_cache(maxsize=4096)

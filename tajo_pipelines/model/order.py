@@ -58,6 +58,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         fulfillment_status: The platform's, in lower case.
         gross: What was to be paid when the order was placed.
         refunded: Sum of all refunds.
+        created_at: When the platform made it: for an order that was taken over from elsewhere, when that was.
+        processed_at: When the buyer placed it, where the platform tells that apart.
         cancelled_at: When it was cancelled; a cancelled order is worth nothing.
         test: Whether it was placed to try the shop out.
         presentment_gross: ``gross`` in the currency that the buyer saw.
@@ -95,8 +97,18 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     consent: tuple[Signal, ...] = ()
 
     @property
+    def placed_at(self) -> datetime:
+        """When the buyer placed it: never later than the platform made it."""
+        return placed_at(self.created_at, self.processed_at)
+
+    @property
     def net(self) -> Decimal:
         """What the order is worth: total minus refunds, never below zero, nothing when cancelled."""
         if self.cancelled_at is not None:
             return Decimal(0)
         return max(self.gross - self.refunded, Decimal(0))
+
+
+def placed_at(created_at: datetime, processed_at: datetime | None) -> datetime:
+    """When an order was placed, by the two times that platforms keep of it: the earlier one."""
+    return created_at if processed_at is None else min(created_at, processed_at)

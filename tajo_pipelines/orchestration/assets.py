@@ -2,28 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Literal
 
 import dagster as dg
 
 from tajo_pipelines.model.window import Window
-from tajo_pipelines.orchestration.names import (
-    TRIGGER_TAG,
-    brevo_key,
-    landing_key,
-    plain,
-)
-from tajo_pipelines.orchestration.partitions import daily, window_of
+from tajo_pipelines.orchestration.failures import clear_failures
+from tajo_pipelines.orchestration.names import BREVO, TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
+from tajo_pipelines.orchestration.partitions import daily, launched_window, window_since
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.sdk.manifest import Manifest
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.sync.delivery import DeliveryRequest
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
+from tajo_pipelines.sync.reports import ALREADY_RUNNING
 
 OWNERS = ("team:integrations",)
-GOES_ON = frozenset({"schedule", "cli", "webhook"})
+GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
 """Triggers whose runs go on from the watermark; any other run reads just the days that it names."""
+
+FRESH_FOR = {"hourly": timedelta(hours=1), "daily": timedelta(days=1)}
+"""Time between two runs by the schedule as written; a cron expression of one's own has no freshness policy."""
 
 READS_FIRST = {"orders": ("customers",)}
 """Streams whose delivery waits for others of the connection: a contact goes before its orders."""
@@ -35,7 +35,7 @@ class ReadConfig(dg.Config):
     ``since`` (ISO 8601) begins the window of a ``range`` earlier or later than its first day.
     """
 
-    mode: str = "auto"
+    mode: Literal["auto", "full", "range"] = "auto"
     since: str | None = None
 
 
@@ -68,71 +68,92 @@ def stream_assets(connection: Connection, manifest: Manifest, stream: str, strea
         stream: The stream.
         streams: All enabled streams of the connection.
     """
-    partitions = daily(connection.start_date)
-    common: dict[str, Any] = {
-        "partitions_def": partitions,
-        "backfill_policy": dg.BackfillPolicy.single_run(),
-        "group_name": plain(connection.name),
-        "owners": list(OWNERS),
-    }
-    landing = landing_key(connection.name, stream)
-    first = [other for other in READS_FIRST.get(stream, ()) if other in streams]
+    return StreamAssets(_landing(connection, manifest, stream), _brevo(connection, manifest, stream, streams))
 
+
+def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.AssetsDefinition:
     @dg.asset(
-        key=landing,
+        key=landing_key(connection.name, stream),
         io_manager_key="landing_io_manager",
+        partitions_def=daily(connection.start_date),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=plain(connection.name),
+        owners=list(OWNERS),
         kinds={manifest.name, "parquet"},
+        freshness_policy=_freshness(connection, stream),
         description=(
             f"{stream.capitalize()} of {manifest.title} as they were read, in append-only files by day. "
             "A partition is a log, not a snapshot; today's is provisional."
         ),
-        **common,
     )
     def read(context: dg.AssetExecutionContext, config: ReadConfig, workspace: WorkspaceResource) -> Reading:
-        opened = workspace.get()
-        mode, window = _what_to_read(context, config, opened.now())
-        return Reading(opened, ReadRequest(connection.name, stream, mode, context.run_id, window))
+        with clear_failures():
+            opened = workspace.get()
+            mode, window = _what_to_read(context, config, opened.now())
+            return Reading(opened, ReadRequest(connection.name, stream, mode, context.run.run_id, window))
+
+    return read
+
+
+def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Sequence[str]) -> dg.AssetsDefinition:
+    first = [other for other in READS_FIRST.get(stream, ()) if other in streams]
 
     @dg.asset(
         key=brevo_key(connection.name, stream),
-        deps=[landing, *(brevo_key(connection.name, other) for other in first)],
+        deps=[landing_key(connection.name, stream), *(brevo_key(connection.name, other) for other in first)],
         io_manager_key="brevo_io_manager",
-        kinds={"brevo"},
+        partitions_def=daily(connection.start_date),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=plain(connection.name),
+        owners=list(OWNERS),
+        kinds={BREVO},
+        freshness_policy=_freshness(connection, stream),
         description=(
             f"{stream.capitalize()} of {manifest.title} at Brevo: every landed batch that Brevo hasn't got yet, "
             "whatever its day, goes out; an outage heals itself."
         ),
-        **common,
     )
     def deliver(
         context: dg.AssetExecutionContext, config: DeliverConfig, workspace: WorkspaceResource
-    ) -> DeliveryRequest:
-        replay = None
-        if config.replay:
-            opened = workspace.get()
-            first_day, last_day = window_of(context, opened.now()).days
-            replay = tuple(opened.store.batches.in_days(connection.name, stream, first_day, last_day))
-        return DeliveryRequest(
-            connection=connection.name,
-            stream=stream,
-            run_id=context.run_id,
-            force=config.force,
-            with_events=config.with_events,
-            replay=replay,
-        )
+    ) -> DeliveryRequest | None:
+        with clear_failures():
+            opened, run_id = workspace.get(), context.run.run_id
+            report = opened.store.reports.get(run_id, connection.name, stream)
+            if report is not None and report.status == ALREADY_RUNNING:
+                context.log.info("another run reads this stream, and delivers it")
+                return None
+            replay = None
+            if config.replay:
+                days = launched_window(context, opened.now()).days
+                replay = tuple(opened.store.batches.in_days(connection.name, stream, *days))
+            return DeliveryRequest(
+                connection=connection.name,
+                stream=stream,
+                run_id=run_id,
+                force=config.force,
+                with_events=config.with_events,
+                replay=replay,
+            )
 
-    return StreamAssets(read, deliver)
+    return deliver
+
+
+def _freshness(connection: Connection, stream: str) -> dg.FreshnessPolicy | None:
+    """An asset warns once a run is an hour overdue, and fails once the next one is too."""
+    gap = FRESH_FOR.get(connection.streams[stream].schedule_word)
+    if gap is None:
+        return None
+    grace = timedelta(hours=1)
+    return dg.FreshnessPolicy.time_window(fail_window=2 * gap + grace, warn_window=gap + grace)
 
 
 def _what_to_read(
     context: dg.AssetExecutionContext, config: ReadConfig, now: datetime
 ) -> tuple[ReadMode, Window | None]:
-    trigger = context.run.tags.get(TRIGGER_TAG, "")
     if config.mode == "full":
         return ReadMode.FULL, None
     if config.mode == "range" and config.since is not None:
-        since = datetime.fromisoformat(config.since)
-        return ReadMode.RANGE, Window(since if since.tzinfo else since.replace(tzinfo=UTC), now)
-    if config.mode == "auto" and trigger in GOES_ON:
+        return ReadMode.RANGE, window_since(config.since, now)
+    if config.mode == "auto" and context.run.tags.get(TRIGGER_TAG) in GOES_ON:
         return ReadMode.INCREMENTAL, None
-    return ReadMode.RANGE, window_of(context, now)
+    return ReadMode.RANGE, launched_window(context, now)

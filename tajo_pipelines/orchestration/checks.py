@@ -2,11 +2,12 @@
 
 import dagster as dg
 
+from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.names import brevo_key, landing_key
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.reports import RunReport
-from tajo_pipelines.sync.landing import records_of
+from tajo_pipelines.sync.landing import is_whole
 from tajo_pipelines.sync.thresholds import MALFORMED_SHARE, over_letters, too_malformed
 
 
@@ -23,16 +24,17 @@ def landed_check(connection: Connection, stream: str) -> dg.AssetChecksDefinitio
         ),
     )
     def landed_readable(context: dg.AssetCheckExecutionContext, workspace: WorkspaceResource) -> dg.AssetCheckResult:
-        opened = workspace.get()
-        batches = opened.store.batches.of_run(context.run.run_id, connection.name, stream)
-        short = [batch.path for batch in batches if sum(1 for _ in records_of(opened, batch)) != batch.rows]
-        report = opened.store.reports.get(context.run.run_id, connection.name, stream)
+        with clear_failures():
+            opened = workspace.get()
+            batches = opened.store.batches.of_run(context.run.run_id, connection.name, stream)
+            broken = [batch.path for batch in batches if not is_whole(opened, batch)]
+            report = opened.store.reports.get(context.run.run_id, connection.name, stream)
         landed = report.details.get("landed", {}) if report is not None else {}
         rows, malformed = landed.get("rows", 0), landed.get("malformed", 0)
         return dg.AssetCheckResult(
-            passed=not short and not too_malformed(rows, malformed),
+            passed=not broken and not too_malformed(rows, malformed),
             severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"rows": rows, "malformed": malformed, "short files": ", ".join(short)},
+            metadata={"rows": rows, "malformed": malformed} | ({"broken files": ", ".join(broken)} if broken else {}),
         )
 
     return landed_readable
@@ -51,7 +53,7 @@ def balance_check(connection: Connection, stream: str) -> dg.AssetChecksDefiniti
     def balance(context: dg.AssetCheckExecutionContext, workspace: WorkspaceResource) -> dg.AssetCheckResult:
         found = _report(context, workspace, connection, stream)
         if found is None:
-            return dg.AssetCheckResult(passed=True, metadata={"read": 0})
+            return dg.AssetCheckResult(passed=False, metadata={"why": "this run left no report"})
         report = found.report
         entered = report.mapped + report.skipped.total() + report.rejected.total()
         left = report.sent + report.unchanged + report.superseded + report.in_doubt + report.failed
@@ -87,4 +89,5 @@ def letters_check(connection: Connection, stream: str, threshold: float) -> dg.A
 def _report(
     context: dg.AssetCheckExecutionContext, workspace: WorkspaceResource, connection: Connection, stream: str
 ) -> RunReport | None:
-    return workspace.get().store.reports.get(context.run.run_id, connection.name, stream)
+    with clear_failures():
+        return workspace.get().store.reports.get(context.run.run_id, connection.name, stream)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,25 +12,24 @@ from typing import Any, Literal
 
 import dagster as dg
 import msgspec
-from dagster._core.instance.ref import InstanceRef
 
+from tajo_pipelines.model.errors import ConfigError
+from tajo_pipelines.model.window import utc
 from tajo_pipelines.orchestration.build import build_definitions
 from tajo_pipelines.orchestration.names import (
     PROCESS_TAG,
     TRIGGER_TAG,
-    brevo_key,
+    Trigger,
     brevo_step,
-    landing_key,
     landing_step,
     plain,
 )
-from tajo_pipelines.orchestration.partitions import FIRST_DAY, range_tags
-from tajo_pipelines.orchestration.schedules import incremental_tags
+from tajo_pipelines.orchestration.partitions import range_tags
+from tajo_pipelines.orchestration.schedules import incremental_tags, stream_keys
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.processes import ProcessMark
 from tajo_pipelines.sync.workspace import Workspace
 
-CLI = "cli"
 _LIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
 
 
@@ -57,12 +58,25 @@ class LaunchResult:
     success: bool
 
 
-def project_instance(project: Path) -> dg.DagsterInstance:
-    """The project's Dagster instance: DAGSTER_HOME where that is set, else what the project's dagster.yaml says."""
+@contextmanager
+def project_instance(project: Path) -> Iterator[dg.DagsterInstance]:
+    """The project's Dagster instance: DAGSTER_HOME where that is set, else what the project's dagster.yaml says.
+
+    The working directory is the project's meanwhile: dagster.yaml names its folders relative to that.
+
+    Raises:
+        ConfigError: There is no such instance, or its dagster.yaml is wrong.
+    """
     home = os.environ.get("DAGSTER_HOME")
-    if home:
-        return dg.DagsterInstance.get()
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(project), config_dir=str(project)))
+    where = f"DAGSTER_HOME {home}" if home else str(project / "dagster.yaml")
+    with chdir(project):
+        try:
+            instance = dg.DagsterInstance.get() if home else dg.DagsterInstance.from_config(str(project))
+        except (dg.DagsterInvariantViolationError, dg.DagsterInvalidConfigError) as error:
+            message = f"Dagster can't open its instance: {str(error).splitlines()[0]}"
+            raise ConfigError(message, code="dagster_instance", where=where) from error
+        with instance:
+            yield instance
 
 
 def run_connection(workspace: Workspace, request: LaunchRequest) -> LaunchResult:
@@ -80,7 +94,7 @@ def run_connection(workspace: Workspace, request: LaunchRequest) -> LaunchResult
             instance=instance,
             run_config=_run_config(connection, streams, request),
             tags=_tags(workspace, connection, streams, request),
-            asset_selection=[make(connection.name, name) for name in streams for make in (landing_key, brevo_key)],
+            asset_selection=stream_keys(connection.name, streams),
             raise_on_error=False,
         )
     return LaunchResult(result.run_id, result.success)
@@ -88,6 +102,12 @@ def run_connection(workspace: Workspace, request: LaunchRequest) -> LaunchResult
 
 def _streams(connection: Connection, request: LaunchRequest) -> tuple[str, ...]:
     enabled = connection.enabled_streams
+    unknown = [name for name in request.streams or () if name not in enabled]
+    if unknown or not enabled:
+        found = ", ".join(repr(name) for name in unknown) or "any stream"
+        message = f"the connection {connection.name!r} doesn't read {found}"
+        hint = f"it reads {', '.join(enabled)}" if enabled else "name one under sync"
+        raise ConfigError(message, code="unknown_stream", where=connection.where, hint=hint)
     return enabled if request.streams is None else tuple(name for name in enabled if name in request.streams)
 
 
@@ -107,17 +127,17 @@ def _tags(
 ) -> dict[str, str]:
     now = workspace.now()
     if request.mode == "range" and request.since is not None:
-        days = range_tags(max(request.since.date(), connection.start_date or FIRST_DAY), now.date())
+        days = range_tags(utc(request.since).date(), now.date(), connection.start_date)
     elif request.mode == "full":
-        days = range_tags(now.date(), now.date())
+        days = range_tags(now.date(), now.date(), connection.start_date)
     else:
         days = incremental_tags(workspace, connection, streams, now)
-    return days | {TRIGGER_TAG: CLI, PROCESS_TAG: msgspec.json.encode(ProcessMark.own()).decode()}
+    return days | {TRIGGER_TAG: Trigger.CLI.value, PROCESS_TAG: msgspec.json.encode(ProcessMark.own()).decode()}
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed whose command was killed on this machine: nobody else would, for a day."""
-    filters = dg.RunsFilter(tags={TRIGGER_TAG: CLI}, statuses=_LIVE)
+    filters = dg.RunsFilter(tags={TRIGGER_TAG: Trigger.CLI.value}, statuses=_LIVE)
     for run in instance.get_runs(filters):
         mark = run.tags.get(PROCESS_TAG)
         if mark is not None and msgspec.json.decode(mark, type=ProcessMark).is_gone():

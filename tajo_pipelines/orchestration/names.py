@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import dagster as dg
 
 TRIGGER_TAG = "tajo/trigger"
+CONNECTION_TAG = "tajo/connection"
 PROCESS_TAG = "tajo/process"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 BREVO = "brevo"
+
+
+class Trigger(StrEnum):
+    """What launched a run, as its tag says; a run that a person launched in the UI has none."""
+
+    SCHEDULE = "schedule"
+    CLI = "cli"
+    WEBHOOK = "webhook"
 
 
 def landing_key(connection: str, stream: str) -> dg.AssetKey:

@@ -18,19 +18,51 @@ def project_folder() -> Path:
     return Path(os.environ.get(PROJECT_VARIABLE) or Path.cwd()).resolve()
 
 
-def read_settings() -> Settings:
-    """The project's settings; a missing secret is no error until it is used.
+def read_settings(project: Path) -> Settings:
+    """A project's settings; a missing secret is no error until it is used.
 
     Raises:
         ConfigError: With every finding.
     """
-    return load_settings(project_folder(), require_secrets=False)
+    return load_settings(project, require_secrets=False)
 
 
-class WorkspaceResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # Dagster leaves the value's type open
-    """Opens the project's workspace once a process and lets go of it at the end of a run."""
+class OpenWorkspace:
+    """A project's workspace, opened when it is first needed.
 
-    _workspace: Workspace | None = PrivateAttr(default=None)
+    The settings are read then, not when the definitions were loaded: a run acts by what the files say now.
+    """
+
+    def __init__(self) -> None:
+        self._workspace: Workspace | None = None
+
+    def of(self, project: str) -> Workspace:
+        """The workspace.
+
+        Raises:
+            ConfigError: With every finding in the configuration.
+        """
+        if self._workspace is None:
+            self._workspace = Workspace(read_settings(Path(project)))
+        return self._workspace
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._workspace is not None:
+            self._workspace.close()
+            self._workspace = None
+
+
+class WorkspaceResource(dg.ConfigurableResource[Workspace]):
+    """The project's workspace for assets, checks and schedules; let go of at the end of a run or tick.
+
+    Attributes:
+        project: The folder of workspace.yaml.
+    """
+
+    project: str
+
+    _open: OpenWorkspace = PrivateAttr(default_factory=OpenWorkspace)
 
     def get(self) -> Workspace:
         """The workspace.
@@ -38,12 +70,9 @@ class WorkspaceResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # D
         Raises:
             ConfigError: With every finding in the configuration.
         """
-        if self._workspace is None:
-            self._workspace = Workspace(read_settings())
-        return self._workspace
+        return self._open.of(self.project)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Close the store."""
-        if self._workspace is not None:
-            self._workspace.close()
-            self._workspace = None
+        del context
+        self._open.close()

@@ -1,34 +1,34 @@
 """One job and one schedule a connection."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._utils.schedules import cron_string_iterator
 
-from tajo_pipelines.orchestration.names import TRIGGER_TAG, brevo_key, landing_key, plain
-from tajo_pipelines.orchestration.partitions import FIRST_DAY, range_tags
+from tajo_pipelines.orchestration.cron import due_streams
+from tajo_pipelines.orchestration.failures import clear_failures
+from tajo_pipelines.orchestration.names import CONNECTION_TAG, TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
+from tajo_pipelines.orchestration.partitions import range_tags
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.sync.workspace import Workspace
 
 
-def connection_job(connection: Connection, streams: Sequence[str]) -> UnresolvedAssetJobDefinition:
-    """The job that reads and delivers all streams of a connection, in one process."""
-    keys = [make(connection.name, stream) for stream in streams for make in (landing_key, brevo_key)]
-    return dg.define_asset_job(
+def stream_keys(connection: str, streams: Sequence[str]) -> list[dg.AssetKey]:
+    """Keys of both assets of each stream."""
+    return [make(connection, stream) for stream in streams for make in (landing_key, brevo_key)]
+
+
+def job_and_schedule(connection: Connection, streams: Sequence[str]) -> dg.Definitions:
+    """The job that reads and delivers all streams in one process, and the schedule that runs those that are due."""
+    job = dg.define_asset_job(
         plain(connection.name),
-        selection=dg.AssetSelection.assets(*keys),
+        selection=dg.AssetSelection.assets(*stream_keys(connection.name, streams)),
         executor_def=dg.in_process_executor,
-        description=f"Reads {connection.name} and hands what changed to Brevo.",
-        tags={"tajo/connection": connection.name},
+        description=_description(connection),
+        tags={CONNECTION_TAG: connection.name},
     )
-
-
-def connection_schedule(connection: Connection, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """The schedule that ticks whenever a stream of the connection is due, and runs those that are."""
-    crons = {name: connection.streams[name].schedule for name in connection.enabled_streams}
+    crons = {name: connection.streams[name].schedule for name in streams}
 
     @dg.schedule(
         name=plain(connection.name),
@@ -43,25 +43,22 @@ def connection_schedule(connection: Connection, job: UnresolvedAssetJobDefinitio
         due = due_streams(crons, moment)
         if not due:
             return dg.SkipReason("no stream is due")
-        keys = [make(connection.name, stream) for stream in due for make in (landing_key, brevo_key)]
+        with clear_failures():
+            days = incremental_tags(workspace.get(), connection, due, moment)
         return dg.RunRequest(
             run_key=f"{connection.name}:{moment.isoformat()}",
-            asset_selection=keys,
-            tags=incremental_tags(workspace.get(), connection, due, moment) | {TRIGGER_TAG: "schedule"},
+            asset_selection=stream_keys(connection.name, due),
+            tags=days | {TRIGGER_TAG: Trigger.SCHEDULE.value},
         )
 
-    return tick
+    return dg.Definitions(jobs=[job], schedules=[tick])
 
 
-def due_streams(crons: Mapping[str, str], moment: datetime) -> list[str]:
-    """The streams whose cron expression names this minute."""
-    minute = moment.replace(second=0, microsecond=0)
-    before = minute - timedelta(minutes=1)
-    return [
-        name
-        for name, cron in crons.items()
-        if next(cron_string_iterator(before.timestamp() + 1, cron, "UTC")).timestamp() == minute.timestamp()
-    ]
+def _description(connection: Connection) -> str:
+    text = f"Reads {connection.name} and hands what changed to Brevo."
+    if connection.absent_streams:
+        text += f" Left out, for the connector doesn't have them yet: {', '.join(connection.absent_streams)}."
+    return text
 
 
 def incremental_tags(
@@ -69,14 +66,9 @@ def incremental_tags(
 ) -> dict[str, str]:
     """The days that a run from the watermark to now touches, as one run's range of partitions."""
     connector = workspace.connector(connection)
-    days = [now.date()]
+    days: list[date] = [now.date()]
     for name in streams:
         watermark = workspace.store.batches.watermark(connection.name, name)
         if watermark is not None:
             days.append((watermark - connector.stream(name).overlap).date())
-    first = min(days)
-    return range_tags(max(first, _first_day(connection)), now.date())
-
-
-def _first_day(connection: Connection) -> date:
-    return connection.start_date or FIRST_DAY
+    return range_tags(min(days), now.date(), connection.start_date)

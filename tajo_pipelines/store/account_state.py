@@ -98,6 +98,10 @@ class AccountState:
         """How many people were freed against an objection in the last 24 hours on this source's word."""
         return self._consent.freed_today(source, now)
 
+    def freed_at(self, address: str, channel: Channel) -> datetime | None:
+        """When an address was last freed by us, whatever the kind."""
+        return self._consent.freed_at(address, channel)
+
     def note_freed(self, address: str, channel: Channel, source: str, now: datetime, *, kind: str) -> None:
         """Keep that a person was freed; kind ``a`` or ``b``."""
         self._consent.note_freed(address, channel, source, now, kind=kind)

@@ -73,6 +73,15 @@ class Consent:
         with self._database.reading() as connection:
             return int(connection.execute(statement).scalar_one())
 
+    def freed_at(self, address: str, channel: Channel) -> datetime | None:
+        """When an address was last freed by us, whatever the kind."""
+        statement = select(func.max(freed.c.at)).where(
+            freed.c.account == self._account, freed.c.address == address, freed.c.channel == channel
+        )
+        with self._database.reading() as connection:
+            found: datetime | None = connection.execute(statement).scalar_one()
+            return found
+
     def note_freed(self, address: str, channel: Channel, source: str, now: datetime, *, kind: str) -> None:
         """Keep that a person was freed; kind ``a`` or ``b``."""
         with self._database.writing() as connection:

@@ -143,9 +143,12 @@ class Letters:
         stream: str | None = None,
         states: Sequence[LetterState] = _OPEN,
         reason: str | None = None,
+        since: datetime | None = None,
     ) -> int:
-        """How many letters there are."""
+        """How many letters there are; with ``since``, how many of them were first seen then or later."""
         statement = _filtered(select(func.count()), connection, stream, states, reason).select_from(letters)
+        if since is not None:
+            statement = statement.where(letters.c.first_seen >= since)
         with self._database.reading() as reading:
             return int(reading.execute(statement).scalar_one())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +40,7 @@ class ProcessMark:
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    return f"{socket.gethostname()}/{_boot()}/{_namespace()}"
+    return f"{platform.node()}/{_boot()}/{_namespace()}"
 
 
 def _boot() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tajo_pipelines.brevo.account import EcommerceStatus, check_ecommerce, read_identity, require_ecommerce
+from tajo_pipelines.brevo.account import check_ecommerce, read_identity, require_ecommerce
 from tajo_pipelines.brevo.attributes import AttributePlan, ensure
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import OnUnknown
@@ -18,11 +18,15 @@ from tajo_pipelines.brevo.contact_change import ContactPolicy
 from tajo_pipelines.brevo.lists import ensure_lists, find_lists
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.window import format_time, parse_time
+from tajo_pipelines.settings.objects import DEFAULT_ACCOUNT
 from tajo_pipelines.sync.workspace import Workspace
 
 if TYPE_CHECKING:
     from tajo_pipelines.brevo.ports import AccountState
     from tajo_pipelines.settings.objects import Account, Connection
+
+PATIENCE = 300.0
+"""Seconds for which a run repeats a call."""
 
 ASKED_ANEW = 3600.0
 """Seconds for which an account's identity and currency are believed."""
@@ -45,8 +49,16 @@ class OpenAccount:
 
 
 @contextmanager
-def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterator[OpenAccount]:
+def open_account(
+    workspace: Workspace, account: Account, run_id: str, *, patience: float = PATIENCE
+) -> Iterator[OpenAccount]:
     """Open the account that answers to the configured key.
+
+    Args:
+        workspace: Settings and store.
+        account: The account.
+        run_id: Kept with every call.
+        patience: Seconds for which a call is repeated.
 
     Raises:
         AuthError: Brevo refuses the key.
@@ -57,7 +69,7 @@ def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterato
     fingerprint = blake2b(f"{account.base_url}\n{key}".encode(), digest_size=12).hexdigest()
     known = _known_identity(workspace, fingerprint)
     name = known or f"key:{fingerprint}"
-    client = _client(workspace, account, key, name, run_id)
+    client = _client(workspace, account, key, name, run_id, patience)
     try:
         if known is None:
             known = read_identity(client).id
@@ -65,14 +77,16 @@ def open_account(workspace: Workspace, account: Account, run_id: str) -> Iterato
             store.set_note(_note(fingerprint), msgspec.json.encode(document).decode())
             usage = client.usage
             client.close()
-            client = _client(workspace, account, key, known, run_id)
+            client = _client(workspace, account, key, known, run_id, patience)
             client.usage = usage
         yield OpenAccount(account, known, client, store.account(known))
     finally:
         client.close()
 
 
-def _client(workspace: Workspace, account: Account, key: str, name: str, run_id: str) -> BrevoClient:
+def _client(
+    workspace: Workspace, account: Account, key: str, name: str, run_id: str, patience: float
+) -> BrevoClient:
     store = workspace.store
     return BrevoClient(
         key,
@@ -82,6 +96,7 @@ def _client(workspace: Workspace, account: Account, key: str, name: str, run_id:
         tier=account.tier,
         run_id=run_id,
         clock=workspace.now,
+        patience=patience,
     )
 
 
@@ -106,11 +121,13 @@ def contact_policy(workspace: Workspace, opened: OpenAccount, *, force: bool = F
     """
     account, now = opened.settings, workspace.now()
     configured = {"all_contacts": account.lists.all_contacts, "subscribers": account.lists.subscribers}
-    lists = ensure_lists(opened.client, opened.state, configured, now)
+    with _placed("brevo.lists" if account.name == DEFAULT_ACCOUNT else f"accounts.{account.name}.lists"):
+        lists = ensure_lists(opened.client, opened.state, configured, now)
     feeding = [other for other in workspace.settings.connections.values() if other.account == account.name]
     own = {other.name: other.lists.subscribers for other in feeding if other.lists.subscribers is not None}
     for name, number in own.items():
-        _require_list(opened, name, number, workspace)
+        with _placed(f"connectors.{name}.lists.subscribers"):
+            find_lists(opened.client, opened.state, {"subscribers": number}, now)
     return ContactPolicy(
         all_contacts=lists.all_contacts,
         subscribers={other.name: own.get(other.name, lists.subscribers) for other in feeding},
@@ -120,11 +137,13 @@ def contact_policy(workspace: Workspace, opened: OpenAccount, *, force: bool = F
     )
 
 
-def _require_list(opened: OpenAccount, connection: str, number: int, workspace: Workspace) -> None:
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Name the place in the file that an error of configuration is about."""
     try:
-        find_lists(opened.client, opened.state, {"subscribers": number}, workspace.now())
+        yield
     except ConfigError as error:
-        error.where = f"connectors.{connection}.lists.subscribers"
+        error.where = where
         raise
 
 
@@ -148,16 +167,15 @@ def account_currency(workspace: Workspace, opened: OpenAccount) -> str:
     Raises:
         ConfigError: When it takes no orders, or counts in another currency than the configuration says.
     """
-    now = workspace.now()
+    now, configured = workspace.now(), opened.settings.currency
     cached = opened.state.cached("ecommerce", now, ASKED_ANEW)
-    if cached is None:
-        status = check_ecommerce(opened.client)
-        if status.active:
-            opened.state.cache("ecommerce", {"currency": status.currency}, now)
-    else:
-        currency = cached.get("currency")
-        status = EcommerceStatus(active=True, currency=str(currency) if currency else None)
-    return require_ecommerce(status, opened.settings.currency)
+    known = cached.get("currency") if cached is not None else None
+    if isinstance(known, str) and configured in {None, known}:
+        return known
+    currency = require_ecommerce(check_ecommerce(opened.client), configured)
+    # Only what is in order is believed: what a person mends at Brevo must count in the next run.
+    opened.state.cache("ecommerce", {"currency": currency}, now)
+    return currency
 
 
 def require_rate(opened: OpenAccount, shop_currency: str, account: str, connection: str) -> None:

@@ -13,7 +13,7 @@ from tajo_pipelines.mapping.engine import CompiledMapping
 from tajo_pipelines.model.consent import Channel, Fact, Signal, signal_to_fact
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import RejectedRecord
-from tajo_pipelines.model.identity import normal_email, normal_phone
+from tajo_pipelines.model.identity import held_email, normal_email, normal_phone
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.order import Order
 
@@ -178,7 +178,7 @@ class ContactMapper:
 
 
 def _same_address(written: str | None, email: str | None) -> bool:
-    return written is not None and email is not None and written.strip().lower() == email
+    return written is not None and email is not None and held_email(written) == email
 
 
 def _person(order: Order) -> Customer:

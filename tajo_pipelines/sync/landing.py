@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.store.batches import Batch, NewBatch
-from tajo_pipelines.sync.parquet import read_batch, write_batch
+from tajo_pipelines.sync.parquet import count_rows, read_batch, write_batch
 from tajo_pipelines.sync.reading import RecordBatch
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -104,3 +104,8 @@ def location(workspace: Workspace, path: str) -> str:
 def records_of(workspace: Workspace, batch: Batch) -> Iterator[Record]:
     """The records of a landed batch."""
     return read_batch(location(workspace, batch.path), batch.stream)
+
+
+def is_whole(workspace: Workspace, batch: Batch) -> bool:
+    """Whether a landed batch's file can be read to its end and holds the rows that the store counts."""
+    return count_rows(location(workspace, batch.path)) == batch.rows

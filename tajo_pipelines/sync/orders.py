@@ -189,7 +189,10 @@ class OrderDelivery:
         """Whether the order goes without starting automations: by the age of what it tells of, not by its path."""
         if self.rules.with_events:
             return False
-        cause = item.order.updated_at if item.known is not None else item.order.created_at
+        if item.known is not None and item.known.hash == item.hash:
+            # Sent again by force: it tells of nothing that wasn't told.
+            return True
+        cause = item.order.updated_at if item.known is not None else item.order.placed_at
         return now - cause > self.rules.live_window
 
     def _fail(self, item: _Wanted, reason: str, message: str, vendor: VendorAnswer | None) -> None:

@@ -19,13 +19,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _RAW = msgspec.json.Encoder(decimal_format="number")
+_CANONICAL = msgspec.json.Encoder()
 _RAW_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _SYSTEM = ("key", "updated_at", "read_at", "raw")
 
 
 def encode_raw(raw: object) -> str:
-    """A raw object as JSON text, decimals exact."""
-    return _RAW.encode(raw).decode()
+    """A raw object as JSON text, decimals exact; halves of surrogate pairs, which no file can hold, become U+FFFD."""
+    return _encoded(raw, _RAW)
+
+
+def _encoded(value: object, encoder: msgspec.json.Encoder) -> str:
+    try:
+        return encoder.encode(value).decode()
+    except UnicodeEncodeError:
+        # JSON may spell half of a pair by its escape: a text that was cut in the middle of an emoji.
+        return encoder.encode(_whole_letters(msgspec.to_builtins(value, builtin_types=(Decimal,)))).decode()
+
+
+def _whole_letters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_whole_letters(name): _whole_letters(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_letters(part) for part in value]
+    return value
 
 
 def decode_raw(text: str) -> dict[str, Any]:
@@ -86,18 +105,28 @@ def write_batch(
         records: As read.
         parsed: Their canonical forms; None where a record has none, its columns stay empty.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = schema_of(canonical)
-    rows = [_row(record, form, schema) for record, form in zip(records, parsed, strict=True)]
-    table = pa.Table.from_pylist(rows, schema=schema)
+    table = _table([_row(record, form, schema) for record, form in zip(records, parsed, strict=True)], schema)
     filesystem, path = fsspec.core.url_to_fs(url)
     filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
     partial = f"{path}.partial"
     with filesystem.open(partial, "wb") as file:
         pq.write_table(table, file, compression="zstd")
     filesystem.mv(partial, path)
+
+
+def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The rows; one whose canonical values don't fit their columns keeps its raw object alone."""
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError):
+        if len(rows) > 1:
+            return pa.concat_tables(_table([row], schema) for row in rows)
+        return pa.Table.from_pylist([{name: row[name] for name in _SYSTEM} for row in rows], schema=schema)
 
 
 def _row(record: Record, form: Canonical | None, schema: pa.Schema) -> dict[str, Any]:
@@ -108,7 +137,7 @@ def _row(record: Record, form: Canonical | None, schema: pa.Schema) -> dict[str,
                 continue
             value = getattr(form, field.name)
             is_json = field.metadata is not None and value is not None
-            row[field.name] = msgspec.json.encode(value).decode() if is_json else value
+            row[field.name] = _encoded(value, _CANONICAL) if is_json else value
     return row | {
         "key": record.key,
         "updated_at": record.updated_at,
@@ -133,6 +162,20 @@ def read_batch(url: str, stream: str) -> Iterator[Record]:
         parquet = pq.ParquetFile(file)
         for part in parquet.iter_batches(batch_size=2000, columns=list(_SYSTEM)):
             yield from _records(part.to_pylist(), stream)
+
+
+def count_rows(url: str) -> int | None:
+    """How many rows of a file can be read, every column decoded; None where there is no whole Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    try:
+        with filesystem.open(path, "rb") as file:
+            parts = pq.ParquetFile(file).iter_batches(batch_size=2000)
+            return sum(int(part.num_rows) for part in parts)
+    except (FileNotFoundError, pa.ArrowInvalid, pa.ArrowIOError):
+        return None
 
 
 def _records(rows: Iterable[dict[str, Any]], stream: str) -> Iterator[Record]:

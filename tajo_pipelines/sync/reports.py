@@ -24,6 +24,7 @@ LANDED = "landed"
 DONE = "done"
 FAILED = "failed"
 ALREADY_RUNNING = "already_running"
+INTERRUPTED = "interrupted"
 
 
 @dataclass(slots=True)
@@ -112,7 +113,8 @@ class RunLog:
 def _error(error: BaseException) -> dict[str, Any]:
     if isinstance(error, TajoError):
         return error_document(error)
-    if isinstance(error, KeyboardInterrupt | SystemExit):
-        return error_document(TajoError("stopped by a signal", code="interrupted"))
+    if not isinstance(error, Exception):
+        # Dagster has an interruption of its own beside Python's two.
+        return error_document(TajoError("stopped by a signal", code=INTERRUPTED))
     # What we didn't foresee may hold anything: only its kind is kept here, the run's log has the rest.
     return error_document(TajoError(f"an unforeseen {type(error).__name__}", code="unexpected"))

@@ -41,7 +41,9 @@ class Control:
 
     def state(self, part: str | None = None) -> dict[str, Any]:
         """Both halves' state, each with its counts of calls."""
+        path = self._parts.file.path
         document: dict[str, Any] = {
+            "home": None if path is None else str(path.parent),
             "clock": {"factor": self._parts.clock.factor, "now": self._parts.clock.now().isoformat()},
             "faults": self._parts.faults.as_json(),
         }

@@ -70,6 +70,7 @@ class StateFile:
     def __init__(self, path: Path | None) -> None:
         """Open the file, create its table where absent, and read everything."""
         self._spaces: dict[str, Documents] = {}
+        self.path = None if path is None else path.resolve()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path or ":memory:", check_same_thread=False)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tajo_pipelines.brevo.attributes import AttributeType, Mistyped, ensure, fit, read_attributes, takes
+from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines_tests.brevo.stub import START, Received, Reply, bench, fresh_state, stub
 
@@ -25,15 +26,17 @@ class Attributes:
             {"name": "TURNOVER", "category": "global", "calculatedValue": "SUM"},
             {"name": "COUNTRIES", "category": "normal", "type": "multiple-choice", "multiCategoryOptions": ["USA"]},
         ]
-        self.taken = False
+        self.faster = self.full = False
 
     def __call__(self, received: Received) -> Reply:
         if received.method == "GET":
             return Reply(200, {"attributes": self.held})
         name = received.path.rpartition("/")[2]
-        if self.taken or any(item["name"] == name for item in self.held):
-            return Reply(400, {"code": "invalid_parameter", "message": "Attribute name already exists"})
+        if self.full:
+            return Reply(400, {"code": "invalid_parameter", "message": "too many attributes"})
         self.held.append({"name": name, "category": "normal", "type": received.body["type"]})
+        if self.faster:
+            return Reply(400, {"code": "duplicate_parameter", "message": "Attribute name must be unique"})
         return Reply(201)
 
 
@@ -78,15 +81,37 @@ def test_without_leave_to_create_they_are_named_and_not_sent() -> None:
     assert all(sent.method == "GET" for sent in served.received)
 
 
-def test_one_that_somebody_else_made_meanwhile_is_no_error() -> None:
+def test_one_that_somebody_else_made_meanwhile_is_no_error_however_brevo_words_it() -> None:
     account = Attributes()
-    account.taken = True
+    account.faster = True
     with stub(account) as served:
         b = bench(served.url)
         plan = ensure(b.client, fresh_state(), {}, create=True, now=START)
         b.client.close()
-    assert plan.created == ["TAJO_BLOCKED", "TAJO_SOURCES"]
-    assert plan.known == {}
+    assert plan.created == []
+    assert plan.known.keys() == {"TAJO_BLOCKED", "TAJO_SOURCES"}
+
+
+def test_one_that_brevo_wont_make_stops_the_run() -> None:
+    account = Attributes()
+    account.full = True
+    with stub(account) as served:
+        b = bench(served.url)
+        with pytest.raises(BrevoRefusal, match="too many attributes"):
+            ensure(b.client, fresh_state(), {}, create=True, now=START)
+        b.client.close()
+
+
+def test_a_type_that_was_mended_at_brevo_counts_at_once() -> None:
+    account, state = Attributes(), fresh_state()
+    with stub(account) as served:
+        b = bench(served.url)
+        before = ensure(b.client, state, {"BIRTHDAY": "text"}, create=True, now=START)
+        account.held[1]["type"] = "text"
+        after = ensure(b.client, state, {"BIRTHDAY": "text"}, create=True, now=START + timedelta(minutes=1))
+        b.client.close()
+    assert [item.name for item in before.mistyped] == ["BIRTHDAY"]
+    assert (after.mistyped, after.known["BIRTHDAY"]) == ([], AttributeType("text"))
 
 
 @pytest.mark.parametrize(

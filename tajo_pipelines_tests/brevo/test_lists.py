@@ -136,3 +136,20 @@ def test_a_list_that_is_gone_is_the_accounts_matter() -> None:
         with pytest.raises(ConfigError, match="no list 7"):
             lists.add(b.client, 7, ["a@example.com"])
         b.client.close()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"contacts": {"success": ["A@example.com"], "failure": ["b@example.com"]}},
+        {"success": ["a@example.com"], "failure": ["b@example.com"]},
+        {"contacts": {"failure": ["b@example.com"]}},
+        {"contacts": {"success": ["a@example.com"], "failure": None}},
+    ],
+)
+def test_the_answer_counts_in_both_forms_that_are_documented(told: dict[str, Any]) -> None:
+    with stub([Reply(201, told)]) as served:
+        b = bench(served.url)
+        change = lists.remove(b.client, 1, ["a@example.com", "b@example.com"])
+        b.client.close()
+    assert (change.done, change.failed) == (["a@example.com"], ["b@example.com"])

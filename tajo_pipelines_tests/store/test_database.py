@@ -150,7 +150,7 @@ def test_times_come_back_to_the_microsecond_and_in_utc(store: Store) -> None:
 def test_a_time_without_zone_is_refused(store: Store) -> None:
     with pytest.raises(sa.exc.StatementError), store.database.writing() as connection:
         connection.execute(
-            account_cache.insert().values(account="a", name="n", doc="{}", at=datetime(2026, 1, 1))  # noqa: DTZ001
+            account_cache.insert().values(account="a", name="n", doc="{}", at=datetime(2026, 1, 1))  # noqa: DTZ001  naive on purpose
         )
 
 

@@ -34,6 +34,7 @@ from tajo_pipelines.twin.shopify.access import Access, GrantError, allows
 from tajo_pipelines.twin.shopify.bulk import FILES_PATH, Bulk
 from tajo_pipelines.twin.shopify.changes import Changes
 from tajo_pipelines.twin.shopify.cost import MAX_QUERY_COST, Bucket, Price
+from tajo_pipelines.twin.shopify.facts import said_yes
 from tajo_pipelines.twin.shopify.graph import load_schema
 from tajo_pipelines.twin.shopify.listing import Listing
 from tajo_pipelines.twin.shopify.resolving import ORDERS_OF_DAYS, Asked
@@ -113,9 +114,10 @@ class ShopifyHalf:
         self.bulk.settle()
 
     def summary(self) -> dict[str, Any]:
-        """Facts, counts of queries by operation and root field, and the last queries."""
+        """Facts, who said yes to e-mail, counts of queries by operation and root field, and the last queries."""
         return {
             "shop": self.shop.facts().as_json(),
+            "said_yes": said_yes(self.shop.customers.values(), self.shop.orders.values()),
             "customers": len(self.shop.customers),
             "orders": len(self.shop.orders),
             "products": len(self.shop.products),

@@ -123,6 +123,31 @@ class ShopFacts:
         }
 
 
+_NO = {"UNSUBSCRIBED", "REDACTED", "INVALID"}
+_ALWAYS, _NEVER = "9999", ""
+
+
+def said_yes(customers: Iterable[Document], orders: Iterable[Document]) -> list[str]:
+    """Addresses whose owners' newest word on e-mail is yes, customers and guests alike.
+
+    A yes without a time is older than every no, a no without one newer than every yes; a box that was ticked at the
+    checkout is a yes of that time.
+    """
+    words: dict[str, list[tuple[str, bool]]] = {}
+    for customer in customers:
+        if not customer["emailValid"]:
+            continue
+        told = words.setdefault(customer["email"].lower(), [])
+        if customer["emailState"] == "SUBSCRIBED":
+            told.append((customer["emailAt"] or _NEVER, True))
+        elif customer["emailState"] in _NO:
+            told.append((customer["emailAt"] or _ALWAYS, False))
+    for order in orders:
+        if order["acceptsMarketing"] and not order["test"] and people.valid_email(order["email"]):
+            words.setdefault(order["email"].lower(), []).append((order["createdAt"], True))
+    return sorted(email for email, told in words.items() if told and max(told)[1])
+
+
 def identity(order: Document) -> str:
     """``sent``, ``test``, ``no_identifier`` or ``invalid_identifier``: the class that an order counts in."""
     if order["test"]:

@@ -193,8 +193,8 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Customer.amountSpent": lambda customer, info: (CURRENCY, info.context.shop.spent(customer["id"])),
         "Customer.canDelete": lambda customer, info: not info.context.shop.orders_of(customer["id"]),
         "Customer.addressesV2": sliced(lambda customer: customer["addresses"]),
-        "MailingAddress.formatted": lambda address, _info, withCompany=True, withName=False: views.formatted(  # noqa: N803  # the vendor's name
-            address, company=withCompany, name=withName
+        "MailingAddress.formatted": lambda address, _info, **asked: views.formatted(
+            address, company=asked.get("withCompany", True), name=asked.get("withName", False)
         ),
         "Order.customer": lambda order, info: info.context.shop.customers.get(order["customer"]),
         "Order.lineItems": sliced(lambda order: [Line(order, item) for item in order["items"]]),
@@ -204,8 +204,8 @@ def _with_arguments() -> Mapping[str, Resolver]:
         "Order.discountApplications": sliced(
             lambda order: [Discount(order, place) for place in range(len(order["discounts"]))]
         ),
-        "LineItem.discountedTotalSet": lambda line, _info, withCodeDiscounts=False: order_views.discounted_total(  # noqa: N803  # the vendor's name
-            line, with_codes=withCodeDiscounts
+        "LineItem.discountedTotalSet": lambda line, _info, **asked: order_views.discounted_total(
+            line, with_codes=asked.get("withCodeDiscounts", False)
         ),
         "LineItem.taxLines": first_of(
             lambda line: [views.Tax(line.order, line.item["tax"])] if line.item["tax"][0] else []

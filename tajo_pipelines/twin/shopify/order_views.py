@@ -93,7 +93,7 @@ def order_fields() -> Mapping[str, Field]:
         "totalRefundedSet": "refunded",
         "totalRefundedShippingSet": "refundedShipping",
     }
-    codes: Field = lambda order: [each["code"] for each in order["discounts"] if "code" in each]  # noqa: E731  # one line
+    codes: Field = lambda order: [each["code"] for each in order["discounts"] if "code" in each]  # noqa: E731  one of a table of fields
     return {
         "id": lambda order: gid("Order", order["id"]),
         "legacyResourceId": key("id"),

@@ -113,7 +113,15 @@ def test_whoever_has_no_address_says_nothing_of_it() -> None:
 def test_an_unticked_box_at_checkout_unsubscribes_nobody() -> None:
     assert canonical("orders", order(customerAcceptsMarketing=False)).consent == ()
     (signal,) = canonical("orders", order(customerAcceptsMarketing=True)).consent
-    assert (signal.state, signal.at) == (State.GRANTED, canonical("orders", order()).created_at)
+    assert (signal.state, signal.at) == (State.GRANTED, canonical("orders", order()).placed_at)
+
+
+def test_an_imported_order_s_yes_is_as_old_as_the_order() -> None:
+    """An importing app creates it today: dated so, it would lift a no that was said in between."""
+    times = {"createdAt": "2026-11-01T10:00:00Z", "processedAt": "2019-05-01T10:00:00Z"}
+    made = canonical("orders", order(customerAcceptsMarketing=True, **times))
+    assert [signal.at for signal in made.consent] == [datetime(2019, 5, 1, 10, tzinfo=UTC)]
+    assert made.placed_at == datetime(2019, 5, 1, 10, tzinfo=UTC)
 
 
 def test_an_order_is_worth_its_total_minus_refunds() -> None:

@@ -46,20 +46,27 @@ def test_reading_goes_on_after_the_page_whose_cursor_was_kept() -> None:
 
 def test_a_window_is_half_open_to_the_microsecond_though_shopify_knows_seconds() -> None:
     shop = Shop()
-    shop.customers = [
-        {**shop.customers[0], "legacyResourceId": str(number), "updatedAt": text}
-        for number, text in enumerate(
-            ["2026-10-01T00:00:00Z", "2026-10-01T00:00:01Z", "2026-10-01T00:00:02Z", "2026-10-01T00:00:03Z"]
-        )
-    ]
+    times = ["2026-10-01T00:00:00Z", "2026-10-01T00:00:01Z", "2026-10-01T00:00:02Z", "2026-10-01T00:00:03Z"]
+    shop.customers, shop.orders = (
+        [{**kind[0], "legacyResourceId": str(number), "updatedAt": text} for number, text in enumerate(times)]
+        for kind in (shop.customers, shop.orders)
+    )
     window = Window(at("2026-10-01T00:00:00.5"), at("2026-10-01T00:00:02.5"))
+    later = Window(at("2026-10-01T00:00:01"), at("2026-10-01T00:00:03"))
     with opened(shop) as (source, _):
-        assert keys(source.read("customers", window)) == ["1", "2"]
-        assert keys(source.read("customers", Window(at("2026-10-01T00:00:01"), at("2026-10-01T00:00:03")))) == [
-            "1",
-            "2",
-        ]
+        for stream in ("orders", "customers"):
+            assert keys(source.read(stream, window)) == ["1", "2"]
+            assert keys(source.read(stream, later)) == ["1", "2"]
+    assert shop.asked[0]["query"] == ("updated_at:>='2026-10-01T00:00:00Z' AND updated_at:<'2026-10-01T00:00:03Z'")
     assert shop.asked[0]["sortKey"] == "UPDATED_AT"
+
+
+def test_customers_of_today_are_found_though_their_filter_may_match_whole_days() -> None:
+    """Described so in the reference: a bound of this evening must not leave out all of today, in any zone."""
+    shop = Shop()
+    with opened(shop) as (source, _):
+        list(source.read("customers", Window(at("2026-10-01T20:00:00"), at("2026-10-01T21:30:00"))))
+    assert shop.asked[0]["query"] == "updated_at:>='2026-10-01T20:00:00Z' AND updated_at:<'2026-10-03T00:00:00Z'"
 
 
 def test_adjacent_windows_bring_every_record_exactly_once() -> None:

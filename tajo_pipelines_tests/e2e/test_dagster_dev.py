@@ -1,0 +1,96 @@
+"""A plain ``dagster dev``, looked at as its UI does: by GraphQL."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tajo_pipelines.twin.clock import TwinClock
+from tajo_pipelines.twin.half import TwinOptions
+from tajo_pipelines.twin.server import running_twin
+from tajo_pipelines_tests.e2e.dagster_dev import ASSETS, DagsterDev, environment, running_dagster
+from tajo_pipelines_tests.e2e.project import FACTOR, REPOSITORY, Project
+
+SHOP = ["shopify/customers", "shopify/orders", "brevo/shopify/customers", "brevo/shopify/orders"]
+NEVER = '"0 0 29 2 *"'
+TICKING = f"""    schedule: {NEVER}
+  shopify-fr:
+    <<: *shop
+    connector: shopify
+    schedule: "* * * * *"
+"""
+
+
+def test_dagster_dev_shows_commands_launches_and_ticks(tmp_path: Path) -> None:
+    options = TwinOptions(customers=20, tier="unlimited")
+    with running_twin(options=options, clock=TwinClock(FACTOR)) as twin:
+        project = Project.make(tmp_path / "project", twin, connection=TICKING)
+        with running_dagster(project.folder) as dev:
+            assets_are_there(dev)
+            a_command_is_seen(dev, project.folder)
+            a_range_is_launched(dev)
+            a_tick_runs(dev)
+
+
+@pytest.mark.browser
+def test_a_person_sees_the_asset_graph(tmp_path: Path) -> None:
+    pictures = runpy.run_path(str(REPOSITORY / "tools" / "screenshot.py"))
+    with running_twin(options=TwinOptions(customers=20, tier="unlimited"), clock=TwinClock(FACTOR)) as twin:
+        project = Project.make(tmp_path / "project", twin, connection=f"    schedule: {NEVER}")
+        with running_dagster(project.folder) as dev, pictures["chromium"]((1440, 800)) as browser:
+            sync(project.folder)
+            graph = pictures["PICTURES"][0]
+            said = pictures["open_page"](browser, f"{dev.url}{graph.path}", ("1 / 1 Passed", "2 / 2 Passed"))
+            lines = said.splitlines()
+            assert {name: lines.count(name) for name in ("customers", "orders")} == {"customers": 2, "orders": 2}
+            details = pictures["PICTURES"][1]
+            said = pictures["open_page"](browser, f"{dev.url}{details.path}", details.texts)
+            assert "EUR" in said, "money stands in the materialization"
+            for picture in pictures["PICTURES"]:
+                assert pictures["take"](dev.url, picture, tmp_path).stat().st_size > 20_000
+
+
+def assets_are_there(dev: DagsterDev) -> None:
+    nodes = dev.ask(ASSETS)["assetNodes"]
+    groups = {"/".join(node["assetKey"]["path"]): node["groupName"] for node in nodes}
+    french = [key.replace("shopify", "shopify-fr") for key in SHOP]
+    assert groups == dict.fromkeys(SHOP, "shopify") | dict.fromkeys(french, "shopify_fr")
+    assert all(node["isPartitioned"] for node in nodes)
+
+
+def sync(folder: Path) -> None:
+    command = [sys.executable, "-m", "tajo_pipelines.cli", "connectors", "sync", "shopify", "--full"]
+    ended = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def a_command_is_seen(dev: DagsterDev, folder: Path) -> None:
+    sync(folder)
+    run = dev.finished(5, tags=[{"key": "tajo/trigger", "value": "cli"}])
+    assert run.status == "SUCCESS"
+    assert run.materialized() == set(SHOP)
+    landed, delivered = run.metadata("shopify/customers"), run.metadata("brevo/shopify/customers")
+    assert landed["dagster/row_count"] == delivered["read"] == 20
+    assert delivered["sent"] == delivered["mapped"] > 0
+    assert any("POST /contacts" in row for row in delivered["calls, which"]), "calls are shown as a table"
+    assert run.metadata("brevo/shopify/orders")["money"]
+
+
+def a_range_is_launched(dev: DagsterDev) -> None:
+    today = datetime.now(UTC).date()
+    days = [(today - timedelta(days=back)).isoformat() for back in (2, 1, 0)]
+    run = dev.finished(60, runIds=[dev.launch(SHOP, days[0], days[-1])])
+    assert run.status == "SUCCESS"
+    assert {key: run.partitions(key) for key in SHOP} == dict.fromkeys(SHOP, sorted(days)), "one run, all days"
+
+
+def a_tick_runs(dev: DagsterDev) -> None:
+    run = dev.finished(90, tags=[{"key": "dagster/schedule_name", "value": "shopify_fr"}])
+    assert run.status == "SUCCESS"
+    assert run.tags["tajo/trigger"] == "schedule"
+    assert run.materialized() == {key.replace("shopify", "shopify-fr") for key in SHOP}
