@@ -26,7 +26,7 @@ from tajo_pipelines.brevo.contact_values import without_phone
 from tajo_pipelines.brevo.enforcement import hold, read_account
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.singles import Singles
-from tajo_pipelines.model.consent import Channel, State
+from tajo_pipelines.model.consent import Channel, Fact, State
 from tajo_pipelines.model.letter import Letter, LetterKind
 
 log = structlog.get_logger(__name__)
@@ -148,18 +148,43 @@ class ContactWriter:
         for list_id, leaving in by_list.items():
             ids = [draft.seen.contact_id for draft in leaving if draft.seen is not None]
             emails = [draft.email for draft in leaving if draft.seen is None and draft.email is not None]
-            if ids:
-                brevo_lists.remove(self.client, list_id, ids)
-            if emails:
-                brevo_lists.remove(self.client, list_id, emails)
-            gone = frozenset({list_id})
-            with self.state.transaction():
-                entries = self.state.contacts([draft.key for draft in leaving])
-                self.state.save_contacts(
-                    msgspec.structs.replace(entry, lists=entry.lists - gone) for entry in entries.values()
-                )
-                seen = self.state.seen_by_id(ids)
-                self.state.save_picture(replace(row, lists=row.lists - gone) for row in seen.values())
+            self._take_off(list_id, ids, emails, [draft.key for draft in leaving])
+
+    def _take_off(self, list_id: int, ids: Sequence[int], emails: Sequence[str], keys: Sequence[str]) -> None:
+        if ids:
+            brevo_lists.remove(self.client, list_id, ids)
+        if emails:
+            brevo_lists.remove(self.client, list_id, emails)
+        gone = frozenset({list_id})
+        with self.state.transaction():
+            entries = self.state.contacts(keys)
+            self.state.save_contacts(
+                msgspec.structs.replace(entry, lists=entry.lists - gone) for entry in entries.values()
+            )
+            seen = self.state.seen_by_id(ids)
+            self.state.save_picture(replace(row, lists=row.lists - gone) for row in seen.values())
+
+    def unlist(self, keys: Sequence[str], connection: str) -> None:
+        """Take contacts off the lists that the connection puts them on; they stay contacts.
+
+        Args:
+            keys: Contact keys.
+            connection: Name of the connection.
+        """
+        seen = self.state.seen_by_email([key for key in keys if "@" in key])
+        seen |= self.state.seen_by_phone([key for key in keys if "@" not in key])
+        entries = self.state.contacts(keys)
+        for list_id in {self.policy.all_contacts, self.policy.subscribers.get(connection, self.policy.all_contacts)}:
+            on_it = [row for row in seen.values() if list_id in row.lists]
+            unseen = [key for key in keys if key not in seen and key in entries and list_id in entries[key].lists]
+            addresses = [key for key in unseen if "@" in key]
+            members = [row.email or row.phone or "" for row in on_it]
+            self._take_off(list_id, [row.contact_id for row in on_it], addresses, [*members, *unseen])
+
+    def deny(self, facts: Sequence[Fact]) -> None:
+        """Write down objections and block the contacts that they concern."""
+        self.state.add_facts(facts)
+        hold(self.client, self.state, {(fact.address, fact.channel) for fact in facts}, self.clock())
 
 
 def _not_written(plan: ContactPlan, written: Iterable[Draft]) -> set[tuple[str, Channel]]:

@@ -14,9 +14,9 @@ from tajo_pipelines.orchestration.partitions import daily, launched_window, wind
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.sdk.manifest import Manifest
 from tajo_pipelines.settings.objects import Connection
-from tajo_pipelines.sync.delivery import DeliveryRequest
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
 from tajo_pipelines.sync.reports import ALREADY_RUNNING
+from tajo_pipelines.sync.request import DeliveryRequest
 
 OWNERS = ("team:integrations",)
 GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
@@ -25,7 +25,7 @@ GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
 FRESH_FOR = {"hourly": timedelta(hours=1), "daily": timedelta(days=1)}
 """Time between two runs by the schedule as written; a cron expression of one's own has no freshness policy."""
 
-READS_FIRST = {"orders": ("customers",)}
+READS_FIRST = {"orders": ("customers",), "carts": ("customers",)}
 """Streams whose delivery waits for others of the connection: a contact goes before its orders."""
 
 

@@ -7,11 +7,12 @@ from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.metadata import delivered_metadata, landed_metadata
 from tajo_pipelines.orchestration.resources import OpenWorkspace
 from tajo_pipelines.store.leases import LeaseTaken
-from tajo_pipelines.sync.delivery import DeliveryRequest, deliver
+from tajo_pipelines.sync.delivery import deliver
 from tajo_pipelines.sync.landing import Landed, land
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode
 from tajo_pipelines.sync.reports import RunLog
+from tajo_pipelines.sync.request import DeliveryRequest
 
 
 class _ProjectIOManager(dg.ConfigurableIOManager):

@@ -11,11 +11,11 @@ from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.report import MoneySums
 from tajo_pipelines.orchestration.names import landing_key
 from tajo_pipelines.store.letters import KeptLetter
-from tajo_pipelines.sync.delivery import DeliveryRequest
 from tajo_pipelines.sync.landing import Landed
 from tajo_pipelines.sync.outcome import Delivered, money_document
 from tajo_pipelines.sync.parquet import schema_of
 from tajo_pipelines.sync.reading import ReadRequest
+from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
 
 SHOWN_LETTERS = 20

@@ -6,33 +6,25 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from tajo_pipelines.brevo.contact_change import ContactChange, Outcome
 from tajo_pipelines.brevo.limits import TIERS
-from tajo_pipelines.brevo.writer import ContactWriter
-from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import RejectedRecord
-from tajo_pipelines.model.letter import Letter, LetterKind
-from tajo_pipelines.model.order import Order
-from tajo_pipelines.model.record import Canonical, Record
+from tajo_pipelines.model.letter import Letter
+from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk.connector import Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Batch
 from tajo_pipelines.store.leases import LeaseTaken
-from tajo_pipelines.sync.account import (
-    OpenAccount,
-    account_attributes,
-    account_currency,
-    contact_policy,
-    open_account,
-    wanted_attributes,
-)
-from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
+from tajo_pipelines.sync.account import OpenAccount, open_account
+from tajo_pipelines.sync.contacts import Origin
+from tajo_pipelines.sync.deletions import deliver_deletions
+from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
 from tajo_pipelines.sync.landing import records_of
-from tajo_pipelines.sync.orders import OrderDelivery, OrderRules
 from tajo_pipelines.sync.outcome import Delivered
+from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -42,24 +34,6 @@ CHUNK = 20_000
 
 WAIT_FOR_ACCOUNT = 1.0
 """Seconds between looks whether another run is done writing to the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRequest:
-    """One stream to be delivered in one run.
-
-    Attributes:
-        force: Send what hasn't changed as well.
-        with_events: Let old causes start automations too.
-        replay: Batches to be delivered again; None for all that weren't delivered yet.
-    """
-
-    connection: str
-    stream: str
-    run_id: str
-    force: bool = False
-    with_events: bool = False
-    replay: tuple[Batch, ...] | None = None
 
 
 def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered) -> None:
@@ -78,7 +52,8 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     account = workspace.account(connection)
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request):
         try:
-            _Delivery.make(workspace, connection, opened, request, delivered).run()
+            parts = build_parts(workspace, connection, opened, request, delivered)
+            _Delivery(workspace, connection, request, opened, parts, delivered).run()
         finally:
             _settle(opened, delivered)
         delivered.report.check()
@@ -118,121 +93,50 @@ class _Delivery:
     workspace: Workspace
     connection: Connection
     request: DeliveryRequest
-    writer: ContactWriter
-    mapper: ContactMapper
-    orders: OrderDelivery | None
+    opened: OpenAccount
+    parts: Parts
     delivered: Delivered
     _rejects: list[Letter] = field(default_factory=list)
 
-    @classmethod
-    def make(
-        cls,
-        workspace: Workspace,
-        connection: Connection,
-        opened: OpenAccount,
-        request: DeliveryRequest,
-        delivered: Delivered,
-    ) -> _Delivery:
-        """Check what must hold before the first write, and put the parts together."""
-        is_orders = workspace.connector(connection).stream(request.stream).record is Order
-        currency = account_currency(workspace, opened) if is_orders else ""
-        plan, notices = account_attributes(workspace, opened, wanted_attributes(workspace, connection))
-        delivered.notices += notices
-        writer = ContactWriter(
-            client=opened.client,
-            state=opened.state,
-            policy=contact_policy(workspace, opened, force=request.force and not is_orders),
-            run_id=request.run_id,
-            clock=workspace.now,
-        )
-        mapper = ContactMapper(
-            mapping=workspace.mapping(connection),
-            attributes=plan,
-            region=connection.region,
-            confirmed_only=connection.opt_in == "confirmed",
-        )
-        orders = None
-        if is_orders:
-            rules = OrderRules(
-                currency=currency,
-                rates=opened.settings.rates,
-                live_window=opened.settings.events.live_window,
-                with_events=request.with_events,
-                force=request.force,
-            )
-            orders = OrderDelivery(
-                connection.name, mapper, rules, writer, delivered.report, delivered.spent, request.run_id
-            )
-        return cls(workspace, connection, request, writer, mapper, orders, delivered)
-
     def run(self) -> None:
-        """Work the batches off, in the order of their landing."""
+        """Work the batches off, in the order of their landing, then what the shop deleted."""
         names = (self.request.connection, self.request.stream)
         replay = self.request.replay
         batches = list(replay) if replay is not None else self.workspace.store.batches.undelivered(*names)
         try:
-            self.writer.prepare()
-            if not batches:
-                return
+            self.parts.prepare(self.workspace.now())
             with closing(self.workspace.open_source(self.connection)) as source:
                 for group in _groups(batches):
                     self._deliver(group, source)
+                if replay is None:
+                    deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
         finally:
-            spent = self.delivered.spent
-            spent.contacts += self.writer.contacts
-            spent.imports += self.writer.processes
-            spent.reblocked += self.writer.reblocked
+            self.parts.settle(self.delivered)
 
     def _deliver(self, group: Sequence[Batch], source: Source) -> None:
-        state, store = self.writer.state, self.workspace.store
         records = [record for batch in group for record in records_of(self.workspace, batch)]
         self.delivered.report.read += len(records)
-        parsed = self._parse(records, source)
-        if self.orders is not None:
-            orders = [(record, form) for record, form in parsed if isinstance(form, Order)]
-            self.orders.deliver(orders, self.workspace.now())
-        else:
-            self._customers((record, form) for record, form in parsed if isinstance(form, Customer))
-        self.delivered.spent.letters += state.write_letters(self._rejects, self.request.run_id)
+        self.parts.deliverer.deliver(self._parse(records, source), self.workspace.now())
+        state, run_id = self.opened.state, self.request.run_id
+        self.delivered.spent.letters += state.write_letters(self._rejects, run_id)
         self._rejects = []
-        store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
+        self.workspace.store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
         self.delivered.batches += len(group)
 
-    def _parse(self, records: Iterable[Record], source: Source) -> list[tuple[Record, Canonical]]:
-        parsed = []
+    def _parse(self, records: Iterable[Record], source: Source) -> list[tuple[Record, Any]]:
+        parsed: list[tuple[Record, Any]] = []
         for record in records:
             try:
                 parsed.append((record, source.canonical(record)))
             except RejectedRecord as problem:
-                self._reject(self._origin(record), problem)
+                self._reject(record, problem)
         return parsed
 
-    def _customers(self, parsed: Iterable[tuple[Record, Customer]]) -> None:
-        report = self.delivered.report
-        changes: list[ContactChange] = []
-        for record, customer in parsed:
-            origin = self._origin(record)
-            try:
-                changes.append(self.mapper.customer(customer, record.raw, origin))
-            except NoIdentifier:
-                report.skipped["no_identifier"] += 1
-            except RejectedRecord as problem:
-                self._reject(origin, problem)
-        for outcome in self.writer.write(changes):
-            if outcome is Outcome.SKIPPED:
-                report.skipped["unknown_consent"] += 1
-                continue
-            report.mapped += 1
-            setattr(report, outcome.value, getattr(report, outcome.value) + 1)
-
-    def _origin(self, record: Record) -> Origin:
-        time_of = record.updated_at or record.read_at
-        return Origin(self.connection.name, self.request.stream, record.key, time_of, record.read_at)
-
-    def _reject(self, origin: Origin, problem: RejectedRecord) -> None:
+    def _reject(self, record: Record, problem: RejectedRecord) -> None:
         self.delivered.report.rejected[problem.reason] += 1
-        kind = LetterKind.ORDER if self.orders is not None else LetterKind.RECORD
-        self._rejects.append(origin.letter(problem, kind))
+        time_of = record.updated_at or record.read_at
+        origin = Origin(self.connection.name, self.request.stream, record.key, time_of, record.read_at)
+        self._rejects.append(origin.letter(problem, LETTER_KINDS[self.parts.kind]))
 
 
 def _groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:

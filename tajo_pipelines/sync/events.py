@@ -128,9 +128,9 @@ def order_events(
             properties = order_properties(order) | {key: value for key, value in more.items() if value is not None}
             events.append(make_event(name, told, order.id, cause, at, properties))
 
-    if born and rules.live(order.created_at, now):
-        tell("order_placed", "order_placed", order.created_at)
-        tell("order_completed", "order_completed", order.created_at)
+    if born and rules.live(order.placed_at, now):
+        tell("order_placed", "order_placed", order.placed_at)
+        tell("order_completed", "order_completed", order.placed_at)
     elif known is None:
         return []
     before = known or {"refunded": "0", "fulfilled": False, "cancelled": False, "said": None}

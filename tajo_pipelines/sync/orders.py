@@ -20,6 +20,7 @@ from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import MoneySums, StreamReport
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
+from tajo_pipelines.sync.events import EventDelivery, Told
 from tajo_pipelines.sync.outcome import Spent
 
 STREAM = "orders"
@@ -67,6 +68,7 @@ class OrderDelivery:
         rules: How orders are told.
         writer: Writes contacts.
         report: The numbers, added to.
+        events: Stores and sends what orders mean for automations.
         spent: What it cost, added to.
         run_id: The run.
     """
@@ -75,6 +77,7 @@ class OrderDelivery:
     mapper: ContactMapper
     rules: OrderRules
     writer: ContactWriter
+    events: EventDelivery
     report: StreamReport
     spent: Spent
     run_id: str
@@ -179,11 +182,16 @@ class OrderDelivery:
                 self._state.save_sources(_entry(item) for item in accepted)
                 keys = [item.origin.key for item in accepted]
                 self._state.close_letters(self.connection, STREAM, keys, kinds=[LetterKind.ORDER])
+                planned = self.events.plan_orders([(item.order, self._told(item)) for item in accepted], now)
             self.report.sent += len(accepted)
             self.spent.orders += len(accepted)
             for item in part:
                 if item.order.id in refused:
                     self._fail(item, "refused", "Brevo refuses this order", refused[item.order.id])
+            self.events.send(planned)
+
+    def _told(self, item: _Wanted) -> Told:
+        return Told(self.connection, item.buyer.email, item.buyer.phone, item.known is not None)
 
     def _historical(self, item: _Wanted, now: datetime) -> bool:
         """Whether the order goes without starting automations: by the age of what it tells of, not by its path."""

@@ -23,6 +23,8 @@ class Spent:
         allowed: Calls an hour by bucket.
         contacts: Contacts written.
         orders: Orders accepted.
+        products: Products accepted.
+        events: Events sent, by name.
         imports: Ids of the imports.
         reblocked: Contacts blocked again because Brevo didn't hold an objection on record.
         letters: New letters.
@@ -34,6 +36,8 @@ class Spent:
     allowed: dict[str, int] = field(default_factory=dict)
     contacts: int = 0
     orders: int = 0
+    products: int = 0
+    events: Counter[str] = field(default_factory=Counter)
     imports: list[int] = field(default_factory=list)
     reblocked: int = 0
     letters: int = 0
@@ -47,6 +51,8 @@ class Spent:
             "allowed": self.allowed,
             "contacts": self.contacts,
             "orders": self.orders,
+            "products": self.products,
+            "events": dict(self.events),
             "imports": [str(number) for number in self.imports],
             "reblocked": self.reblocked,
             "letters": self.letters,

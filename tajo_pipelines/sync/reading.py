@@ -148,7 +148,7 @@ class _Plan:
         gathered: list[Record] = []
         for page in pages:
             gathered += page.records
-            if page.last or len(gathered) >= BATCH_ROWS:
+            if page.last or page.checkpoint or len(gathered) >= BATCH_ROWS:
                 yield self._batch(source, tuple(gathered), page)
                 gathered = []
 

@@ -28,11 +28,12 @@ from tajo_pipelines.settings import load_settings
 from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.store.reports import RunReport
 from tajo_pipelines.sync import account, delivery
-from tajo_pipelines.sync.delivery import DeliveryRequest, deliver
+from tajo_pipelines.sync.delivery import deliver
 from tajo_pipelines.sync.landing import land
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
 from tajo_pipelines.sync.reports import ALREADY_RUNNING, RunLog
+from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines.twin.server import TwinProcess
 

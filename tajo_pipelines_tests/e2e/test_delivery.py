@@ -8,9 +8,10 @@ import pytest
 
 from tajo_pipelines.model.errors import ContractError
 from tajo_pipelines.sync import delivery, landing
-from tajo_pipelines.sync.delivery import DeliveryRequest, deliver
+from tajo_pipelines.sync.delivery import deliver
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
+from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines_tests.e2e.conftest import Build
 from tajo_pipelines_tests.e2e.expectations import expected
 from tajo_pipelines_tests.e2e.project import Project, now

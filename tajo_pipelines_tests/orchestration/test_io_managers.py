@@ -12,8 +12,8 @@ from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError, R
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.io_managers import BrevoIOManager, LandingIOManager
-from tajo_pipelines.sync.delivery import DeliveryRequest
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
+from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines_tests.e2e.project import Project
 
 PERSON = "ana.silva@example.com"
