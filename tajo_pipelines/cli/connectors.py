@@ -9,28 +9,25 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_pipelines.cli.checks import Checks, check_key, check_source
-from tajo_pipelines.cli.documents import CONNECTORS, SYNC, TEST, Document, UsageError
+from tajo_pipelines.cli.connecting import ConnectOptions, connect, source_document
+from tajo_pipelines.cli.connection_state import finished_reports, last_success, state_of
+from tajo_pipelines.cli.connector_options import with_connector_options
+from tajo_pipelines.cli.disconnecting import disconnect
+from tajo_pipelines.cli.documents import CONNECT, CONNECTORS, DISCONNECT, STATUS, SYNC, TEST, Document, UsageError
 from tajo_pipelines.cli.edge import Outcome, Session, command
 from tajo_pipelines.cli.missing_secrets import settings_with_secrets
 from tajo_pipelines.cli.moments import moment
+from tajo_pipelines.cli.status import tell_status
 from tajo_pipelines.cli.sync_screen import show_sync
 from tajo_pipelines.cli.syncing import SyncOptions, synchronise
-from tajo_pipelines.model.errors import AuthError
 from tajo_pipelines.sdk import registry
-from tajo_pipelines.sdk.connector import SourceInfo
 from tajo_pipelines.settings import Connection
-from tajo_pipelines.store.reports import RunReport
 from tajo_pipelines.sync.outcome import time_document
-from tajo_pipelines.sync.reports import DONE
-from tajo_pipelines.sync.reports import FAILED as RUN_FAILED
 from tajo_pipelines.sync.workspace import Workspace, present
 
 app = typer.Typer(name="connectors", help="What can be connected, what is, and the sync itself.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name in the configuration.")]
-
-_LOOKED_AT = 5
-"""Reports of a stream among which the last finished one is looked for."""
 
 
 @app.callback()
@@ -51,6 +48,25 @@ def list_connectors(session: Session) -> Outcome:
     return Outcome(lambda screen: _show_list(screen, session.body))
 
 
+@command(app, "install", CONNECT)
+@command(app, "connect", CONNECT)
+@with_connector_options
+def connect_connection(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The connection's name: the connector's, or a new one.")],
+    connector: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The connector, where the connection has a name of its own.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="The Brevo account that it feeds.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="scheme://host[:port] to call in the place of the platform's own.")
+    ] = None,
+    **values: str | None,
+) -> Outcome:
+    """See whether a platform lets us in, then write the connection down: its secrets in .env, the rest in the YAML."""
+    return connect(session, ConnectOptions(name, connector, account, base_url, values))
+
+
 @command(app, "test", TEST)
 def test_connection(session: Session, name: NameArgument) -> Outcome:
     """See whether a connection and its Brevo account let us in. Nothing is changed."""
@@ -63,7 +79,8 @@ def test_connection(session: Session, name: NameArgument) -> Outcome:
     connection = settings.connection(name)
     checks = Checks()
     session.body["checks"] = checks.found
-    session.body["source"] = _source(check_source(checks, workspace, connection))
+    info = check_source(checks, workspace, connection)
+    session.body["source"] = None if info is None else source_document(info)
     check_key(checks, workspace, settings.account_of(connection))
     return checks.outcome()
 
@@ -100,6 +117,27 @@ def sync_connection(
     return Outcome(lambda screen: show_sync(screen, session.body), verdict.exit_code, verdict.error)
 
 
+@command(app, "status", STATUS)
+def status_of_connections(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this connection.")] = None,
+) -> Outcome:
+    """Tell how far each stream is, what its last run did, what waits, and when it runs next."""
+    return tell_status(session, name)
+
+
+@command(app, "disconnect", DISCONNECT)
+def disconnect_connection(
+    session: Session,
+    name: NameArgument,
+    forget_secrets: Annotated[
+        bool, typer.Option("--forget-secrets", help="Remove its secrets from .env too, but those that others use.")
+    ] = False,
+) -> Outcome:
+    """Turn a connection off. What was read and sent, and its block in the configuration, stay."""
+    return disconnect(session, name, forget_secrets=forget_secrets)
+
+
 def _connector(name: str) -> Document:
     manifest = registry.manifest(name)
     return {
@@ -124,9 +162,7 @@ def _connector(name: str) -> Document:
 
 
 def _connection(workspace: Workspace, connection: Connection) -> Document:
-    finished = [_finished(workspace, connection.name, stream) for stream in connection.streams]
-    reports = [report for report in finished if report is not None]
-    done = [report.finished_at for report in reports if report.status == DONE and report.finished_at is not None]
+    reports = finished_reports(workspace, connection)
     return {
         "name": connection.name,
         "connector": connection.connector,
@@ -135,37 +171,9 @@ def _connection(workspace: Workspace, connection: Connection) -> Document:
         "mode": connection.mode,
         "schedule": connection.schedule_word,
         "streams": list(connection.enabled_streams),
-        "state": _state(reports),
-        "last_sync": time_document(max(done, default=None)),
+        "state": state_of(reports),
+        "last_sync": time_document(last_success(reports)),
         "letters_open": workspace.store.letters.count(connection=connection.name),
-    }
-
-
-def _finished(workspace: Workspace, connection: str, stream: str) -> RunReport | None:
-    """The last report of a stream that came to an end."""
-    latest = workspace.store.reports.latest(connection, stream, _LOOKED_AT)
-    return next((report for report in latest if report.finished_at is not None), None)
-
-
-def _state(reports: list[RunReport]) -> str:
-    """``new``, ``ok``, ``failing`` or ``unauthorized``, by the last end of each stream."""
-    failed = [report for report in reports if report.status == RUN_FAILED]
-    if any((report.details.get("error") or {}).get("exit_code") == AuthError.exit_code for report in failed):
-        return "unauthorized"
-    if failed:
-        return "failing"
-    return "ok" if reports else "new"
-
-
-def _source(info: SourceInfo | None) -> Document | None:
-    if info is None:
-        return None
-    return {
-        "name": info.name,
-        "domain": info.domain,
-        "currency": info.currency,
-        "timezone": info.timezone,
-        "scopes": sorted(info.scopes),
     }
 
 

@@ -62,6 +62,26 @@ SYNC = Kind(
 )
 CONNECTORS = Kind("connectors", ("connectors", "connections"))
 TEST = Kind("test", ("connection", "connector", "account", "source", "checks"))
+CONNECT = Kind(
+    "connect",
+    (
+        "connection",
+        "connector",
+        "account",
+        "created",
+        "changed",
+        "config_file",
+        "env_file",
+        "secrets",
+        "secret_key_made",
+        "streams",
+        "source",
+    ),
+)
+DISCONNECT = Kind(
+    "disconnect", ("connection", "connector", "account", "changed", "config_file", "env_file", "forgotten", "kept")
+)
+STATUS = Kind("status", ("at", "connections"))
 LETTERS = Kind("letters", ("total", "letters"))
 DOCTOR = Kind("doctor", ("project", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
@@ -69,7 +89,7 @@ TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
 ERROR = Kind("error")
 """Of a command line that names no command."""
 
-KINDS: Sequence[Kind] = (SYNC, CONNECTORS, TEST, LETTERS, DOCTOR, DEMO, TWIN, ERROR)
+KINDS: Sequence[Kind] = (SYNC, CONNECTORS, CONNECT, DISCONNECT, STATUS, TEST, LETTERS, DOCTOR, DEMO, TWIN, ERROR)
 
 
 def envelope(

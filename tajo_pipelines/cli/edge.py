@@ -105,7 +105,10 @@ class Session:
         Raises:
             ConfigError: With every finding.
         """
-        settings = load_settings(self.project, require_secrets=False)
+        return self.adopt(load_settings(self.project, require_secrets=False))
+
+    def adopt(self, settings: Settings) -> Settings:
+        """Log where these settings say; they come back."""
         if self._home != settings.home:
             self._stack.close()
             self._home = settings.home

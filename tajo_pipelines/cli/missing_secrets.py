@@ -99,9 +99,14 @@ def ask(missing: MissingSecret) -> None:
     Raises:
         UsageError: There is no terminal, or nothing was typed.
     """
-    if not on_terminal():
-        raise missing.error()
-    value = getpass.getpass(f"{missing.what} ({missing.variable}): ").strip()
+    value = prompt(missing)
     if not value:
         raise missing.error()
     os.environ[missing.variable] = value
+
+
+def prompt(missing: MissingSecret) -> str:
+    """What a person types for a secret, unseen; empty where there is nobody to ask."""
+    if not on_terminal():
+        return ""
+    return getpass.getpass(f"{missing.what} ({missing.variable}): ").strip()

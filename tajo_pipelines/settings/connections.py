@@ -30,6 +30,9 @@ OWN_READERS = ("sync", "field_mapping")
 RESERVED_NAMES = frozenset({"brevo", "skills", "tajo"})
 """Taken by Brevo's own webhooks, the skills' assets and the project's variables."""
 
+SELECTED = "TAJO_CONNECTIONS"
+"""The variable that limits which connections there are; blank, there are all."""
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import UTC, datetime, time, timedelta
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: index for index, name in enumerate(_MONTH_NAMES, start=1)}
@@ -18,6 +19,8 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 _PART = re.compile(r"(?P<first>\*|[0-9]{1,2}|[a-z]+)(?:-(?P<last>[0-9]{1,2}|[a-z]+))?(?:/(?P<step>[0-9]{1,3}))?")
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _NIGHT_HOURS = 5
+_MOST_DAYS = 366 * 9
+"""Longest time until a day comes: eight years lie between the 29ths of February around 2100."""
 
 
 def cron_of(word: str, name: str) -> str:
@@ -41,15 +44,42 @@ def cron_of(word: str, name: str) -> str:
     return _checked(word)
 
 
+def next_tick(expression: str, after: datetime) -> datetime:
+    """The first minute later than a moment that an expression names, in UTC.
+
+    As cron has it, a day that is bounded both in the month and in the week needs one of the two alone.
+
+    Args:
+        expression: Five fields, as `cron_of` gives them.
+        after: Aware.
+    """
+    texts = expression.split()
+    minutes, hours, days, months, weekdays = (_field(text, field) for text, field in zip(texts, _FIELDS, strict=True))
+    either = texts[2] != "*" and texts[4] != "*"
+    start = after.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    for number in range(_MOST_DAYS):
+        day = start.date() + timedelta(days=number)
+        in_week = day.isoweekday() in weekdays or (day.isoweekday() == 7 and 0 in weekdays)
+        fits = (day.day in days or in_week) if either else (day.day in days and in_week)
+        if day.month not in months or not fits:
+            continue
+        for hour in sorted(hours):
+            for minute in sorted(minutes):
+                moment = datetime.combine(day, time(hour, minute), UTC)
+                if moment >= start:
+                    return moment
+    raise ValueError(f"{expression!r} names a day that never comes")
+
+
+def _field(text: str, field: tuple[str, int, int, dict[str, int]]) -> set[int]:
+    return set().union(*(_values(part, *field) for part in text.split(",")))
+
+
 def _checked(expression: str) -> str:
     fields = expression.lower().split()
     if len(fields) != len(_FIELDS):
         raise ValueError("must be hourly, daily or a cron expression of five fields")
-    values = [
-        set().union(*(_values(part, title, low, high, names) for part in text.split(",")))
-        for text, (title, low, high, names) in zip(fields, _FIELDS, strict=True)
-    ]
-    _, _, days, months, _ = values
+    _, _, days, months, _ = (_field(text, field) for text, field in zip(fields, _FIELDS, strict=True))
     if fields[4] == "*" and all(min(days) > _LONGEST[month - 1] for month in months):
         raise ValueError("names a day that never comes")
     return " ".join(fields)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from tajo_pipelines.model.errors import ConfigError
 from tajo_pipelines.settings import environment
 from tajo_pipelines.settings.accounts import find_accounts, read_account
-from tajo_pipelines.settings.connections import Manifests, Surroundings, check_names, read_connection
+from tajo_pipelines.settings.connections import SELECTED, Manifests, Surroundings, check_names, read_connection
 from tajo_pipelines.settings.environment import Variables
 from tajo_pipelines.settings.field_mapping import read_field_mapping
 from tajo_pipelines.settings.findings import Findings, KeyPath, suggestion
@@ -31,6 +31,7 @@ def load_settings(
     *,
     manifests: Manifests | None = None,
     require_secrets: bool = True,
+    text: str | None = None,
 ) -> Settings:
     """Reads ``config/connectors.yaml``, ``.env`` and the environment of a project.
 
@@ -40,6 +41,7 @@ def load_settings(
         manifests: Where connectors are found; by default the registry.
         require_secrets: Whether a variable that an enabled connection needs and that isn't set is an error; False
             makes it a warning, for commands that only look.
+        text: What to read in the file's place: what is about to be written there.
 
     Raises:
         ConfigError: Everything that is wrong, at once; the single findings are in ``details``, each with its place.
@@ -48,8 +50,8 @@ def load_settings(
     early = Findings("")
     variables = environment.read_variables(root, os.environ if environ is None else environ, early)
     file = environment.read_config_file(root, variables)
-    name = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
-    source = read_yaml(_read_text(file, name, variables))
+    name = _known_as(file, root)
+    source = read_yaml(_read_text(file, name, variables) if text is None else text)
     findings = Findings(name, source.lines)
     findings.adopt(early)
     for problem in source.problems:
@@ -62,6 +64,24 @@ def load_settings(
     )
     findings.raise_if_any()
     return settings
+
+
+def read_config_text(project_dir: Path, environ: Mapping[str, str]) -> tuple[Path, str]:
+    """Where the configuration is, and what stands there.
+
+    Raises:
+        ConfigError: There is no such file, or it can't be read.
+    """
+    root = Path(project_dir).absolute()
+    findings = Findings("")
+    variables = environment.read_variables(root, environ, findings)
+    findings.raise_if_any()
+    file = environment.read_config_file(root, variables)
+    return file, _read_text(file, _known_as(file, root), variables)
+
+
+def _known_as(file: Path, root: Path) -> str:
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
 def _registry() -> Manifests:
@@ -149,10 +169,10 @@ class _Reader:
 
     def _selected(self, sections: dict[str, Tree]) -> tuple[str, ...]:
         """The connections that ``TAJO_CONNECTIONS`` lets through; all where it says nothing."""
-        value = self._variables.get("TAJO_CONNECTIONS")
+        value = self._variables.get(SELECTED)
         if value is None:
             return tuple(sections)
-        where = self._variables.where("TAJO_CONNECTIONS")
+        where = self._variables.where(SELECTED)
         patterns = [pattern.strip() for pattern in value.split(",") if pattern.strip()]
         for pattern in patterns:
             if any(fnmatchcase(name, pattern) for name in sections):

@@ -76,3 +76,11 @@ def _fill_scalar(
         text += scalar[end : match.start()] + (value or "")
         end = match.end()
     return Scalar.of(text + scalar[end:], line=scalar.line, raw=scalar.raw) if complete else None
+
+
+def only_variable(text: str) -> str | None:
+    """The variable that a value consists of: ``NAME`` of ``${NAME}``; None for any other value."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None or not match[0].endswith("}") or not _NAME.fullmatch(match["name"]):
+        return None
+    return match["name"]

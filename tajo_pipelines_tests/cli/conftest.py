@@ -137,3 +137,17 @@ def connected(project: Project, twin: TwinProcess) -> Project:
     project.shopify["base_url"] = twin.shopify_url
     project.write()
     return project
+
+
+@pytest.fixture
+def fresh(project: Project, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project as it is shipped, its shop served by the stand-in."""
+    file = project.folder / "config" / "connectors.yaml"
+    shutil.copy(ROOT / "config" / "connectors.yaml", file)
+    shop = '    shop_url: "your-store.myshopify.com"\n'
+    text = file.read_text("utf-8")
+    assert shop in text
+    file.write_text(text.replace(shop, f'{shop}    base_url: "{twin.shopify_url}"\n'), "utf-8")
+    for name in ("SHOPIFY_API_KEY", "SHOPIFY_API_SECRET", "BREVO_API_KEY", "TAJO_SECRET_KEY", "TAJO_CONNECTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    return project

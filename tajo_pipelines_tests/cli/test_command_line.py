@@ -32,8 +32,12 @@ def test_the_frozen_names_are_there() -> None:
         "doctor",
         "demo",
         "connectors list",
+        "connectors connect",
+        "connectors install",
         "connectors test",
         "connectors sync",
+        "connectors status",
+        "connectors disconnect",
         "letters list",
         "twin serve",
     ]
