@@ -233,19 +233,21 @@ def _brevo(facts: SyncFacts, reports: Mapping[str, RunReport]) -> Document:
     used: Counter[str] = Counter(facts.usage.used if facts.usage else {})
     too_many: Counter[str] = Counter(facts.usage.too_many if facts.usage else {})
     totals: Counter[str] = Counter()
+    events: Counter[str] = Counter()
     imports: list[str] = []
     for spent in _spent(reports):
         requests.update(spent.get("requests", {}))
         used.update(spent.get("used", {}))
         too_many.update(spent.get("too_many", {}))
-        totals.update({name: int(spent.get(name, 0)) for name in ("contacts", "orders")})
+        totals.update({name: int(spent.get(name, 0)) for name in ("contacts", "orders", "products")})
+        events.update(spent.get("events", {}))
         imports += spent.get("imports", [])
     return {
         "requests": dict(sorted(requests.items())),
         "contacts": totals["contacts"],
         "orders": totals["orders"],
-        "products": 0,
-        "events": {},
+        "products": totals["products"],
+        "events": dict(sorted(events.items())),
         "imports": imports,
         "buckets": {
             name: {"used": used[name], "share": _share(facts, name, used[name]), "too_many": too_many[name]}

@@ -96,8 +96,10 @@ def _show_brevo(screen: Console, brevo: Document) -> None:
     imports = len(brevo["imports"])
     screen.print(
         f"Brevo: {_number(calls)} calls; {_number(brevo['contacts'])} contacts written, "
-        f"{_number(brevo['orders'])} orders accepted, {imports} imports"
+        f"{_number(brevo['orders'])} orders and {_number(brevo['products'])} products accepted, {imports} imports"
     )
+    if brevo["events"]:
+        screen.print(f"  events sent: {', '.join(f'{_number(n)} {name}' for name, n in brevo['events'].items())}")
     used = [f"{name} {_bucket(bucket)}" for name, bucket in brevo["buckets"].items() if bucket["used"]]
     if used:
         screen.print(f"  of an hour's allowance: {', '.join(used)}")

@@ -75,7 +75,7 @@ def synchronise(session: Session, options: SyncOptions) -> Verdict:
 
 def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: SyncOptions) -> None:
     connection = facts.connection
-    with progress(workspace, connection.name, facts.streams) as show:
+    with progress(connection.name) as show:
         show("looking whether both sides are ready")
         found = preflight(workspace, connection, facts.streams)
         session.warnings += found.source.notices

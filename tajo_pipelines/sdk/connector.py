@@ -171,6 +171,23 @@ class Source(Protocol):
         """
         ...
 
+    def count(self, stream: str, window: Window | None) -> int | None:
+        """How many records `read` would bring, for a person who waits; asked only where somebody does.
+
+        Args:
+            stream: Name of a stream.
+            window: As in `read`.
+
+        Returns:
+            The number, which may have changed by the time of the reading; None where the platform doesn't tell.
+
+        Raises:
+            AuthError: Credentials or permissions don't suffice.
+            RetryableError: The platform didn't answer within the patience.
+            ContractError: It answered against its documents.
+        """
+        ...
+
     def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
         """What was deleted in a window.
 

@@ -24,6 +24,7 @@ from tajo_pipelines.sync.deletions import deliver_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
 from tajo_pipelines.sync.landing import records_of
 from tajo_pipelines.sync.outcome import Delivered
+from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -105,9 +106,12 @@ class _Delivery:
         batches = list(replay) if replay is not None else self.workspace.store.batches.undelivered(*names)
         try:
             self.parts.prepare(self.workspace.now())
+            work = Work(*names, Phase.DELIVERING)
             with closing(self.workspace.open_source(self.connection)) as source:
-                for group in _groups(batches):
-                    self._deliver(group, source)
+                with told(work, sum(batch.rows for batch in batches)) as tell:
+                    for group in _groups(batches):
+                        self._deliver(group, source)
+                        tell(sum(batch.rows for batch in group))
                 if replay is None:
                     deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
         finally:

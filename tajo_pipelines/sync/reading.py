@@ -10,13 +10,14 @@ from enum import StrEnum
 
 import structlog
 
-from tajo_pipelines.model.errors import RejectedRecord
+from tajo_pipelines.model.errors import RejectedRecord, TajoError
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Page, Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Watermark
 from tajo_pipelines.store.reads import Read, ReadStep
+from tajo_pipelines.sync.progress import Phase, Work, observer, told
 from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -107,10 +108,15 @@ class Reading:
                 since=plan.window.start.isoformat() if plan.window.start else None,
                 resumed=bool(plan.cursor),
             )
-            with closing(workspace.open_source(connection)) as source:
+            work = Work(request.connection, request.stream, Phase.READING)
+            with (
+                closing(workspace.open_source(connection)) as source,
+                told(work, plan.total(source), plan.done(workspace)) as tell,
+            ):
                 for batch in plan.batches(source):
                     lease.check()
                     yield batch
+                    tell(len(batch.records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,23 @@ class _Plan:
     @property
     def cursor(self) -> str | None:
         return self.read.cursor if self.read is not None else None
+
+    def total(self, source: Source) -> int | None:
+        """How many records the whole read has, where somebody wants to know and the platform tells."""
+        if not observer().wants_totals:
+            return None
+        try:
+            return source.count(self.request.stream, None if self.full else self.window)
+        except TajoError as problem:
+            # The read itself meets the same trouble, and says so.
+            log.info("no total", stream=self.request.stream, why=problem.code)
+            return None
+
+    def done(self, workspace: Workspace) -> int:
+        """How many of them an interrupted run has landed."""
+        if self.read is None or self.cursor is None:
+            return 0
+        return sum(batch.rows for batch in workspace.store.batches.of_read(self.read.id))
 
     def batches(self, source: Source) -> Iterator[RecordBatch]:
         pages = source.read(self.request.stream, None if self.full else self.window, self.cursor)

@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from tajo_pipelines.cli.progress import figures
 from tajo_pipelines_tests.cli.conftest import ROOT, Project, validate
 from tajo_pipelines_tests.cli.test_connect import KEY, PRINTED, SECRET
 
@@ -102,3 +105,39 @@ def test_who_types_nothing_gets_exit_2_and_nothing_is_written(fresh: Project) ->
         assert shown.end() == 2
         assert "--api-secret" in shown.screen.decode()
     assert not (fresh.folder / ".env").exists()
+
+
+def test_a_sync_shows_each_stream_on_the_terminal_and_the_document_alone_on_stdout(
+    connected: Project,
+) -> None:
+    with terminal(connected, "connectors", "sync", "shopify", "--full", "--json") as shown:
+        assert shown.end() == 0, shown.screen
+        document = json.loads(shown.out.read_text("utf-8"))
+    validate(document)
+    screen = shown.screen.decode()
+    for stream, numbers in document["streams"].items():
+        assert f"{stream} read" in screen
+        assert f"{stream} delivered" in screen
+        assert f"{numbers['read']:,} of {numbers['read']:,}" in screen
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "ended", "shown"),
+    [
+        (0, 1000, 0.0, False, "0 of 1,000"),
+        (1200, 5000, 4.0, False, "1,200 of 5,000, 300/s, 13 s left"),
+        (1200, None, 4.0, False, "1,200, 300/s"),
+        (5000, 5000, 10.0, True, "5,000 of 5,000, 500/s"),
+        (4990, 5000, 10.0, True, "4,990, 499/s"),
+        (5010, 5000, 10.0, False, "5,010 of 5,010, 501/s"),
+        (1000, 1_000_000, 100.0, False, "1,000 of 1,000,000, 10/s, 27 h 45 min left"),
+    ],
+)
+def test_rate_and_remaining_time_are_shown_where_they_are_known(
+    done: int, total: int | None, seconds: float, ended: bool, shown: str
+) -> None:
+    assert figures(done, total, 0, seconds, ended=ended) == shown
+
+
+def test_what_an_earlier_run_did_says_nothing_of_the_rate() -> None:
+    assert figures(900, 1000, 800, 10.0) == "900 of 1,000, 10/s, 10 s left"

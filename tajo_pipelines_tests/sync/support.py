@@ -13,7 +13,7 @@ from tajo_pipelines.model.errors import RejectedRecord, TajoError
 from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.window import Window
-from tajo_pipelines.sdk.connector import Page, SourceInfo
+from tajo_pipelines.sdk.connector import Deleted, Page, SourceInfo
 from tajo_pipelines.settings import load_settings
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.sync.workspace import Workspace
@@ -52,11 +52,15 @@ class ScriptedSource:
     Attributes:
         pages: What it brings; an error in the place of a page is raised there.
         asked: Stream, window and cursor of each reading.
+        total: What it says of how many records there are; an error is raised.
+        counted: How often it was asked that.
     """
 
     pages: Sequence[Page | TajoError] = ()
     asked: list[tuple[str, Window | None, str | None]] = field(default_factory=list)
     closed: int = 0
+    total: int | TajoError | None = None
+    counted: int = 0
 
     def check(self) -> SourceInfo:
         return SourceInfo("Shop", "tajo-demo.myshopify.com", "EUR", "Europe/Berlin", frozenset())
@@ -67,6 +71,15 @@ class ScriptedSource:
             if isinstance(each, TajoError):
                 raise each
             yield each
+
+    def count(self, stream: str, window: Window | None) -> int | None:
+        self.counted += 1
+        if isinstance(self.total, TajoError):
+            raise self.total
+        return self.total
+
+    def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
+        return iter(())
 
     def canonical(self, record: Record) -> Customer | Order:
         if record.raw.get("malformed"):

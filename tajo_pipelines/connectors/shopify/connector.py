@@ -14,7 +14,7 @@ from tajo_pipelines.connectors.shopify.operation import Operations
 from tajo_pipelines.connectors.shopify.paging import Paging, Permissions
 from tajo_pipelines.connectors.shopify.reading import BulkMode, Reader
 from tajo_pipelines.connectors.shopify.shop import shop_domain
-from tajo_pipelines.connectors.shopify.streams import API_PATH, CHECK, MANIFEST, STREAMS
+from tajo_pipelines.connectors.shopify.streams import API_PATH, CHECK, MANIFEST, READINGS, STREAMS
 from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError, Notice
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
@@ -90,6 +90,11 @@ class ShopifySource:
         """Pages of a stream; see `Source.read`."""
         CONNECTOR.stream(stream)
         return self.reader.pages(stream, window, cursor)
+
+    def count(self, stream: str, window: Window | None) -> int | None:
+        """How many records there are; see `Source.count`. Shopify's search of customers by time takes whole days."""
+        CONNECTOR.stream(stream)
+        return self.reader.count(stream, window) if window is None or not READINGS[stream].whole_days else None
 
     def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
         """What was deleted in a window; see `Source.deleted`. Merged customers come as deleted ones."""

@@ -80,14 +80,15 @@ class Reader:
         yield from self._sorted(stream, window, pages if first is None else chain((first,), pages))
 
     def _worth(self, stream: str, window: Window | None) -> bool:
-        count, cost = self._count(stream, window), self.paging.cost(stream)
+        count, cost = self.count(stream, window), self.paging.cost(stream)
         if cost is None:
             return False
         seconds = seconds_of_paging(count, self.paging.size(stream).size, cost)
         _LOG.info("shopify.paging_estimated", stream=stream, objects=count, seconds=round(seconds))
         return seconds > WORTH
 
-    def _count(self, stream: str, window: Window | None) -> int:
+    def count(self, stream: str, window: Window | None) -> int:
+        """How many objects the search of a window finds: all of the window's records, and whatever it is widened by."""
         reading = streams.READINGS[stream]
         document, field = reading.count
         search = reading.search(window, self.paging.start_date)

@@ -203,3 +203,12 @@ def test_raw_and_read_at_stand_beside_each_other() -> None:
 
 def _first(source: ShopifySource) -> Any:
     return next(iter(source.read("customers", None))).records[0]
+
+
+def test_a_count_is_what_a_read_brings_or_nothing() -> None:
+    window = Window(at("2026-01-01T00:00:00"), at("2027-01-01T00:00:00"))
+    with opened(Shop()) as (source, _):
+        for stream in streams.READINGS:
+            assert source.count(stream, None) == len(keys(source.read(stream, None)))
+        assert source.count("orders", window) == len(keys(source.read("orders", window)))
+        assert source.count("customers", window) is None  # their search takes whole days
