@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +20,20 @@ State = Mapping[str, Any]
 
 _LEFT = "user"
 """Cause of a block that the person made."""
+
+_STATUSES = ("active", "archived", "draft", "unlisted")
+"""Of products at Shopify."""
+
+_EXACT = {
+    "cart_updated": "cart_updated",
+    "customer_created": "customer_created",
+    "order_placed": "order_placed",
+    "order_completed": "order_placed",
+}
+"""Events and what in the shop causes them, of which each cause within the last day is told on every path.
+
+What else befalls an order is told only of orders that were new to Brevo within that day, or known to it before.
+"""
 
 _PHONE_ONLY = "@mailin-sms.com"
 """What Brevo calls contacts without address (help.brevo.com, contacts with only a phone number)."""
@@ -58,7 +74,7 @@ def compare(state: State, left_before: int) -> list[Row]:
         state: Both sides.
         left_before: How many people had unsubscribed at Brevo before Tajo came.
     """
-    return [*_people(state, left_before), *_orders(state)]
+    return [*_people(state, left_before), *_orders(state), *_products(state), *_events(state)]
 
 
 def left_at_brevo(state: State) -> int:
@@ -117,6 +133,52 @@ def _orders(state: State) -> list[Row]:
             Row(f"net, {currency}", sent["net"], _sum(order["amount"] for order in kept)),
         ]
     return rows
+
+
+def _products(state: State) -> list[Row]:
+    """Products as Brevo keeps them: a product and each of its variants, and the categories that they name."""
+    shop = state["shopify"]["shop"]["products"]
+    kept = [product for product in state["brevo"]["products"] if not product.get("isDeleted")]
+    parents = [product for product in kept if not product.get("parentId")]
+    statuses = Counter(product["metaInfo"]["status"] for product in parents)
+    named = {number for product in kept for number in product.get("categories", ())}
+    categories = sum(category["id"] in named for category in state["brevo"]["categories"])
+    told = {name: shop[name] for name in _STATUSES if shop[name] or statuses[name]}
+    return [
+        Row(
+            "products",
+            str(shop["total"]),
+            str(len(parents)),
+            ", ".join(f"{count} {name}" for name, count in told.items()),
+            same=all(statuses[name] == count for name, count in told.items()),
+        ),
+        Row("variants", str(shop["variants"]), str(len(kept) - len(parents))),
+        Row("categories", str(shop["categories"]), str(categories)),
+    ]
+
+
+def _events(state: State) -> list[Row]:
+    """What happened within the last day, and what Brevo was told of it; what is older starts no automation."""
+    facts, carts = state["shopify"]["shop"], state["shopify"]["shop"]["carts"]
+    since = datetime.fromisoformat(facts["day_since"])
+    told: dict[str, set[str]] = defaultdict(set)
+    for stored in state["brevo"]["events"]:
+        event = stored["event"]
+        if datetime.fromisoformat(event["event_date"]) >= since:
+            told[event["event_name"]].add(str(event["event_properties"]["id"]))
+    happened = facts["events"]
+    left_out = {"recovered": "recovered", "old": "older", "no_customer": "of nobody", "no_identifier": "unreachable"}
+    others = [f"{len(ids)} {name}" for name, ids in sorted(told.items()) if name not in _EXACT]
+    notes = {
+        "cart_updated": f"{carts['total']} carts; left out: "
+        + ", ".join(f"{carts[name]} {words}" for name, words in left_out.items()),
+        "order_placed": f"of the same orders: {', '.join(others)}" if others else "",
+    }
+    rows = [
+        Row(f"{name}, last 24 h", str(happened[cause]), str(len(told[name])), notes.get(name, ""))
+        for name, cause in _EXACT.items()
+    ]
+    return [*rows, Row("events that came twice", "0", str(state["brevo"]["totals"]["events doubled"]))]
 
 
 def _sum(amounts: Iterable[Any]) -> str:

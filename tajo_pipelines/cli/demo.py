@@ -72,7 +72,7 @@ def demo(
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's shop, account and store first.")] = False,
     customers: Annotated[int, typer.Option(min=1, max=100_000, help="Customers of a new shop.")] = 1000,
 ) -> Outcome:
-    """Take a shop's customers and orders into Brevo, both played by local stand-ins; no real account is touched."""
+    """Take a whole shop into Brevo, both played by local stand-ins; no real account is touched."""
     home = session.project / HOME
     session.body["home"] = str(home)
     if not (session.project / CONFIG).is_file():
@@ -87,6 +87,7 @@ def demo(
         session.body |= {"brevo_url": twins.brevo_url, "shopify_url": twins.shopify_url}
         os.environ["TAJO_TWIN_BREVO_URL"] = twins.brevo_url
         os.environ["TAJO_TWIN_SHOPIFY_URL"] = twins.shopify_url
+        _require_own_shop(twins.state(), running=running is not None)
         return _sync_and_compare(session, twins)
 
 
@@ -118,6 +119,22 @@ def _sync_and_compare(session: Session, twins: Twins) -> Outcome:
     if verdict.exit_code or equal:
         return Outcome(show, verdict.exit_code, verdict.error)
     return Outcome(show, 1, _difference(rows))
+
+
+def _require_own_shop(state: Document, *, running: bool) -> None:
+    """See to it that the shop is the one that this version's stand-in would make again.
+
+    Raises:
+        ConfigError: An earlier version made it: its orders are others, and Brevo's side was told of those.
+    """
+    from tajo_pipelines.twin.shopify.shop import SEED_VERSION
+
+    if state["shopify"]["shop"].get("seed_version") == SEED_VERSION:
+        return
+    message = "the demo's shop was made by another version of Tajo, and this one can't go on with it"
+    first = "stop the stand-ins (make dev) first, then " if running else ""
+    hint = f"{first}make demo RESET=1, or tajo demo --reset, starts anew"
+    raise ConfigError(message, code="old_demo", where=str(HOME), hint=hint)
 
 
 def _difference(rows: list[Row]) -> Document:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tajo_pipelines.cli.comparison import compare, left_at_brevo
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
@@ -84,6 +87,46 @@ def test_a_person_reads_both_sides_and_a_difference_is_exit_1(project: Project, 
     assert ended.code == 1
     assert ended.document["error"]["code"] == "differs"
     assert "orders" in ended.document["error"]["message"]
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_shop_of_an_earlier_version_is_told_with_the_way_out(project: Project, tajo: Tajo, running: bool) -> None:
+    home = project.folder / ".tajo" / "demo"
+    with running_twin(home, options=TwinOptions(customers=15)) as twin:
+        meta = twin.twin.file.documents("shopify.meta")
+        earlier = {key: value for key, value in meta["seed"].items() if key != "version"}
+        twin.call(lambda: meta.update(seed=earlier))
+    with ExitStack() as stack:
+        if running:
+            twin = stack.enter_context(running_twin(home, options=TwinOptions(customers=15)))
+            ports = {"brevo": urlsplit(twin.brevo_url).port, "shopify": urlsplit(twin.shopify_url).port}
+            (home / "ports.json").write_text(json.dumps(ports), "utf-8")
+        ended = tajo(*DEMO)
+    error = ended.document["error"]
+    assert (ended.code, error["code"]) == (3, "old_demo")
+    assert "RESET=1" in error["hint"]
+    assert ("make dev" in error["hint"]) == running
+    assert ended.document["sync"] is None
+
+
+def test_the_four_streams_are_compared_and_a_missing_event_is_seen(project: Project, tajo: Tajo) -> None:
+    home = project.folder / ".tajo" / "demo"
+    document = tajo("demo", "--customers", "60", "--json").document
+    assert document["equal"], [row for row in document["comparison"] if not row["equal"]]
+    rows = {row["what"]: row for row in document["comparison"]}
+    sync = document["sync"]
+    carts, products = rows["cart_updated, last 24 h"], rows["products"]
+    assert sync["brevo"]["events"]["cart_updated"] == int(carts["brevo"]) == sync["streams"]["carts"]["sent"] > 0
+    assert sync["brevo"]["products"] == int(products["brevo"]) == sync["streams"]["products"]["sent"] > 0
+    with running_twin(home, clock=TwinClock(60.0)) as twin:
+        state = twin.state()
+    assert all(row.equal for row in compare(state, left_at_brevo(state)))
+    events, kept = state["brevo"]["events"], state["brevo"]["products"]
+    events.remove(next(stored for stored in events if stored["event"]["event_name"] == "cart_updated"))
+    next(product for product in kept if not product.get("parentId"))["metaInfo"]["status"] = "lost"
+    kept.remove(next(product for product in kept if product.get("parentId")))
+    different = [row.what for row in compare(state, left_at_brevo(state)) if not row.equal]
+    assert different == ["products", "variants", "cart_updated, last 24 h"]
 
 
 def test_without_its_configuration_the_demo_says_so(project: Project, tajo: Tajo) -> None:

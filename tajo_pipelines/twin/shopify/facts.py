@@ -19,6 +19,8 @@ class _MadeFrom(Protocol):
     def seed(self) -> int: ...
     @property
     def at(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 
 class _Shop(Protocol):
@@ -73,6 +75,8 @@ class ShopFacts:
     Attributes:
         seed: Its seed.
         seeded_at: The day it was made on.
+        seed_version: The version of the seeding that made it.
+        day_since: From when on something was within the last day.
         customers: By identity: ``total``, ``with_email`` and ``with_phone`` (good ones), ``mappable``
             (either), ``no_identifier`` (neither given), ``invalid_email`` (an e-mail that is none and no
             good phone), ``invalid_email_with_phone``, ``invalid_phone_with_email``, ``sharing_a_phone``,
@@ -90,7 +94,8 @@ class ShopFacts:
             ``no_identifier`` and ``invalid_identifier``; the four together are all orders. Cancelled ones
             are in their class with net 0.
         products: ``total``, by status in lower case, ``variants``, ``most_variants``, ``default_variant_only``,
-            ``without_collection``, ``without_page``, ``without_picture``, ``updated_last_24h``.
+            ``without_collection``, ``without_page``, ``without_picture``, ``categories`` (collections that hold any,
+            and types of those in none), ``updated_last_24h``.
         carts: ``total``, ``open``, ``recovered``, ``fresh`` (touched within the last day, open, of a customer with a
             good e-mail or phone), ``no_customer`` and ``no_identifier`` (open ones), ``updated_last_24h``.
         events: What happened to whom within the last day, by the name that the event has at Brevo; only people
@@ -99,6 +104,8 @@ class ShopFacts:
 
     seed: int
     seeded_at: str
+    seed_version: int
+    day_since: str
     customers: dict[str, int]
     email_consent: dict[str, int]
     email_consent_undated: dict[str, int]
@@ -184,6 +191,8 @@ def count(shop: _Shop, now: datetime) -> ShopFacts:
     return ShopFacts(
         seed=shop.made_from.seed,
         seeded_at=shop.made_from.at,
+        seed_version=shop.made_from.version,
+        day_since=since,
         customers=_identities(customers, since),
         email_consent=_sorted(Counter(_consent(customer) for customer in good)),
         email_consent_undated=_sorted(Counter(_consent(c) for c in good if c["emailAt"] is None)),
@@ -212,10 +221,19 @@ def _products(products: Iterable[Document], since: str) -> dict[str, int]:
             [variant["title"] for variant in product["variants"]] == ["Default Title"] for product in products
         ),
         "without_collection": sum(not product["collections"] for product in products),
+        "categories": len(_categories(products)),
         "without_page": sum(product["publishedAt"] is None for product in products),
         "without_picture": sum(product["images"] == 0 for product in products),
         "updated_last_24h": sum(product["updatedAt"] >= since for product in products),
     }
+
+
+def _categories(products: Iterable[Document]) -> set[str]:
+    """The collections that products stand in, and the types of those in none."""
+    found: set[str] = set()
+    for product in products:
+        found |= {str(number) for number in product["collections"]} or {product["productType"].strip()}
+    return found - {""}
 
 
 def _carts(shop: _Shop, since: str, now: datetime) -> dict[str, int]:

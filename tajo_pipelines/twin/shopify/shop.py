@@ -17,15 +17,20 @@ Kind = Literal["Customer", "Order", "Product", "ProductVariant", "Collection", "
 """What documents are; variants live inside their product's document."""
 
 
+SEED_VERSION = 2
+"""Rises when the same seed makes another shop: what was kept of an earlier one doesn't fit the new one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """From what a shop was made; enough to make it again."""
+    """From what a shop was made; enough to make it again by the version that made it."""
 
     customers: int
     orders: int
     seed: int
     at: str
     products: int = 200
+    version: int = 1
 
 
 class Shop:
@@ -268,6 +273,7 @@ def seed_shop(
             seed,
             at.isoformat(),
             max(catalogue.LEAST_PRODUCTS, customers // 5 if products is None else products),
+            SEED_VERSION,
         )
         meta["seed"] = asdict(made_from)
     return Shop(Seed(**meta["seed"]), clock, file.documents("shopify.changed"))
