@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tajo_pipelines.cli.checks import Checks, check_key, check_source
-from tajo_pipelines.cli.connecting import ConnectOptions, connect, source_document
+from tajo_pipelines.cli.connecting import connect, source_document
 from tajo_pipelines.cli.connection_state import finished_reports, last_success, state_of
 from tajo_pipelines.cli.connector_options import with_connector_options
 from tajo_pipelines.cli.disconnecting import disconnect
@@ -17,6 +17,7 @@ from tajo_pipelines.cli.documents import CONNECT, CONNECTORS, DISCONNECT, STATUS
 from tajo_pipelines.cli.edge import Outcome, Session, command
 from tajo_pipelines.cli.missing_secrets import settings_with_secrets
 from tajo_pipelines.cli.moments import moment
+from tajo_pipelines.cli.new_connection import ConnectOptions
 from tajo_pipelines.cli.status import tell_status
 from tajo_pipelines.cli.sync_screen import show_sync
 from tajo_pipelines.cli.syncing import SyncOptions, synchronise
