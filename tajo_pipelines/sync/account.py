@@ -84,9 +84,7 @@ def open_account(
         client.close()
 
 
-def _client(
-    workspace: Workspace, account: Account, key: str, name: str, run_id: str, patience: float
-) -> BrevoClient:
+def _client(workspace: Workspace, account: Account, key: str, name: str, run_id: str, patience: float) -> BrevoClient:
     store = workspace.store
     return BrevoClient(
         key,

@@ -20,7 +20,7 @@ from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.sdk.connector import Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Batch
-from tajo_pipelines.store.leases import LeaseTaken
+from tajo_pipelines.store.leases import Lease, LeaseTaken
 from tajo_pipelines.sync.account import (
     OpenAccount,
     account_attributes,
@@ -76,22 +76,22 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     """
     connection = workspace.connection(request.connection)
     account = workspace.account(connection)
-    with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request):
+    with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
-            _Delivery.make(workspace, connection, opened, request, delivered).run()
+            _Delivery.make(workspace, connection, opened, request, delivered).run(lease)
         finally:
             _settle(opened, delivered)
         delivered.report.check()
 
 
 @contextmanager
-def _alone(workspace: Workspace, opened: OpenAccount, request: DeliveryRequest) -> Iterator[None]:
+def _alone(workspace: Workspace, opened: OpenAccount, request: DeliveryRequest) -> Iterator[Lease]:
     """One writer an account at a time: a plan rests on what the ledger and the picture say."""
     name = f"deliver/{opened.identity}"
     while True:
         try:
-            with workspace.store.leases.hold(name, f"run {request.run_id}"):
-                yield
+            with workspace.store.leases.hold(name, f"run {request.run_id}") as lease:
+                yield lease
                 return
         except LeaseTaken as taken:
             if taken.name != name:
@@ -165,8 +165,12 @@ class _Delivery:
             )
         return cls(workspace, connection, request, writer, mapper, orders, delivered)
 
-    def run(self) -> None:
-        """Work the batches off, in the order of their landing."""
+    def run(self, lease: Lease) -> None:
+        """Work the batches off, in the order of their landing, for as long as the account is ours.
+
+        Raises:
+            LeaseLost: This process stood still for so long that another one took the account.
+        """
         names = (self.request.connection, self.request.stream)
         replay = self.request.replay
         batches = list(replay) if replay is not None else self.workspace.store.batches.undelivered(*names)
@@ -176,6 +180,7 @@ class _Delivery:
                 return
             with closing(self.workspace.open_source(self.connection)) as source:
                 for group in _groups(batches):
+                    lease.check()
                     self._deliver(group, source)
         finally:
             spent = self.delivered.spent

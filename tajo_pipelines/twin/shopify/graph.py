@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,8 +71,9 @@ NEEDS: Mapping[str, str] = {
 """Scopes by field."""
 
 
+@cache
 def load_schema() -> GraphQLSchema:
-    """The schema with its resolvers."""
+    """The schema with its resolvers; one for all shops, which come to them in the context."""
     text = resources.files(__package__).joinpath("schema.graphql").read_text(encoding="utf-8")
     schema = build_schema(text)
     for name, table in _tables().items():
