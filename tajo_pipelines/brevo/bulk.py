@@ -201,7 +201,7 @@ class Bulk:
 
 
 def _row(draft: Draft) -> dict[str, Any]:
-    return {"email": draft.email, "attributes": dict(draft.attributes)}
+    return {"email": draft.email, "attributes": draft.sent}
 
 
 def _refused_emails(result: ImportResult) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tajo_pipelines.brevo.consent_door import ChannelPlan, OnUnknown, is_guess, parse_mark
+from tajo_pipelines.brevo.consent_door import MARK, ChannelPlan, OnUnknown, format_mark, is_guess, parse_mark
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import AttributeEntry, Block, ContactEntry, Delivered, SourceEntry
@@ -160,15 +160,24 @@ class Draft:
 
     @property
     def blocks(self) -> dict[str, Block]:
-        """Our blocks after the write, before any freeing."""
+        """Our blocks after the write, before any freeing; those that it sets again take effect again."""
         held = dict(self.entry.blocks) if self.entry else {}
         held |= {channel.value: plan.block for channel, plan in self.channels.items() if plan.block}
-        return held
+        return {
+            name: msgspec.structs.replace(block, until=None) if name in self.flags else block
+            for name, block in held.items()
+        }
 
     @property
     def marks(self) -> dict[str, Block]:
         """Our blocks as the contact's mark will name them: what it names already may outlive the ledger."""
         return (parse_mark(self.seen.mark) if self.seen else {}) | self.blocks
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The attributes as they are sent: whoever is blocked by us takes the mark along, for they may be made anew."""
+        marked = self.flags and self.marks and self.writes
+        return self.attributes | ({MARK: format_mark(self.marks)} if marked else {})
 
     @property
     def skipped(self) -> bool:

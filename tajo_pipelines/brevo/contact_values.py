@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tajo_pipelines.brevo.consent_door import MARK, ChannelPlan, format_mark
+from tajo_pipelines.brevo.consent_door import ChannelPlan
 from tajo_pipelines.brevo.contact_change import SMS, ContactPolicy, Draft, phone_letters
 from tajo_pipelines.brevo.identities import Known
 from tajo_pipelines.model.consent import Channel
@@ -110,9 +110,4 @@ def without_phone(draft: Draft, letters: Sequence[Letter]) -> Draft:
     }
     given = {name: entry for name, entry in draft.given.items() if name != SMS}
     letters = [*draft.letters, *letters]
-    clone = replace(draft, phone=None, attributes=attributes, given=given, channels=channels, letters=letters)
-    if clone.sets_block:
-        clone.attributes[MARK] = format_mark(clone.marks)
-    else:
-        clone.attributes.pop(MARK, None)
-    return clone
+    return replace(draft, phone=None, attributes=attributes, given=given, channels=channels, letters=letters)

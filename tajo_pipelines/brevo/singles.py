@@ -98,7 +98,7 @@ class Singles:
         body: dict[str, Any] = {"updateEnabled": draft.exists or not draft.guesses}
         if draft.email is not None:
             body["email"] = draft.email
-        attributes = draft.attributes | dict.fromkeys(draft.cleared, "")
+        attributes = draft.sent | dict.fromkeys(draft.cleared, "")
         if draft.email is None and draft.phone is not None:
             attributes = {SMS: draft.phone} | attributes
         body |= _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
@@ -176,7 +176,7 @@ class Singles:
         """
         blocked = draft.flags | set(draft.frees)
         address = {EMAIL: draft.email} if draft.email else {SMS: draft.phone}
-        attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | address
+        attributes = draft.sent | dict.fromkeys(draft.cleared, "") | address
         body = _known_parts(attributes, draft.lists) | contact_flags(blocked)
         self._put(draft, body)
         settled = replace(draft, renamed_from=None, seen=None if draft.seen is None else _moved(draft))
@@ -286,7 +286,7 @@ class Singles:
         opened = [fact.at for fact in facts if fact.source == BREVO and fact.state is State.GRANTED and fact.at]
         freed = self.state.freed_at(email, Channel.EMAIL)
         over = max(opened + ([freed] if freed is not None else []), default=None)
-        return statistics_facts(statistics, email, ours, self.clock(), over=over)
+        return statistics_facts(statistics, found.seen, ours, over=over)
 
     # -- what comes of it ---------------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ class World:
     store: Store = field(init=False)
     client: BrevoClient = field(init=False)
     policy: ContactPolicy = POLICY
+    confirmed_only: frozenset[str] = frozenset()
     meanwhile: list[Callable[[], Any]] = field(default_factory=list)
     """Done while an import runs, once each."""
 
@@ -165,6 +166,7 @@ class World:
                 address=address,
                 source=connection,
                 read_at=read_at,
+                confirmed_only=connection in self.confirmed_only,
             )
             for channel, address, said in stated
             if address is not None and said is not None
@@ -213,6 +215,17 @@ class World:
         found = self.contact(email)
         assert found is not None
         return str(found["attributes"].get("TAJO_BLOCKED", ""))
+
+    def contacts(self) -> dict[int, dict[str, Any]]:
+        """Everybody at Brevo, by id."""
+
+        def copy() -> dict[int, dict[str, Any]]:
+            return {
+                found["id"]: {**found, "attributes": dict(found["attributes"]), "listIds": list(found["listIds"])}
+                for found in self.account.people()
+            }
+
+        return self.twin.call(copy)
 
     def journal(self, what: str | None = None) -> list[dict[str, Any]]:
         entries = self.twin.call(lambda: [dict(entry) for entry in self.account.journal.values()])
