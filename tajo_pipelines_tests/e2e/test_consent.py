@@ -81,6 +81,20 @@ def test_a_changed_address_renames_the_contact_and_makes_no_second_one(build: Bu
     assert not after["neue.adresse@example.com"]["emailBlacklisted"]
 
 
+def test_an_old_order_of_a_guest_does_not_bring_a_renamed_contact_s_old_address_back(build: Build) -> None:
+    project = build()
+    project.sync("full", streams=PEOPLE)
+    email = welcome(project)[0]
+    order = str(project.twin.change("shopify", "create_order", email=email)["order"]["id"])
+    project.sync("incremental")
+    project.twin.change("shopify", "change_email", email=email, to="neu@example.com")
+    project.sync("incremental")
+    ran = project.sync("full")
+    assert email not in project.contacts()
+    assert (ran.orders.sent, ran.writes) == (0, 0)
+    assert project.orders()[order]["contact_id"] == project.contacts()["neu@example.com"]["id"]
+
+
 @LOSING_THE_STORE
 def test_unknown_ones_who_opt_in_later_are_freed_each_once(build: Build, lose: bool) -> None:
     project = build(customers=SHOP, options={"brevo_unsubscribed": seed_shop(SHOP).brevo_unsubscribed_emails(LEFT)})
