@@ -84,6 +84,7 @@ class ContactPolicy:
         all_contacts: Id of the list that every contact joins.
         subscribers: By connection: id of the list that its granted contacts join.
         precedence: By attribute, or ``default``: connections, the first is the owner.
+        ext_id_from: Connection whose ids contacts get as ext_id; None sends no ext_id.
         on_unknown: What becomes of new people without a yes.
         force: Whether equal values are sent again.
         freed_per_day: How many people a day and source may be freed against an objection.
@@ -93,6 +94,7 @@ class ContactPolicy:
     all_contacts: int
     subscribers: Mapping[str, int]
     precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ext_id_from: str | None = None
     on_unknown: OnUnknown = OnUnknown.BLOCK
     force: bool = False
     freed_per_day: int = 100
@@ -120,6 +122,7 @@ class Draft:
         attributes: Values to be sent, `SMS`, `SOURCES` and the mark included.
         given: The ledger's attributes after the write.
         cleared: Attributes to be cleared.
+        ext_id: The ext_id to be given; None where there is none, or it was given before.
         channels: What happens to each channel.
         lists: Lists to join.
         leave: Lists to leave.
@@ -137,6 +140,7 @@ class Draft:
     attributes: dict[str, Any] = field(default_factory=dict)
     given: dict[str, AttributeEntry] = field(default_factory=dict)
     cleared: list[str] = field(default_factory=list)
+    ext_id: str | None = None
     channels: dict[Channel, ChannelPlan] = field(default_factory=dict)
     lists: frozenset[int] = frozenset()
     leave: frozenset[int] = frozenset()
@@ -207,7 +211,7 @@ class Draft:
     @property
     def writes(self) -> bool:
         """Whether there is anything to send besides leaving lists and freeing."""
-        changed = bool(self.attributes or self.cleared or self.lists or self.renamed_from)
+        changed = bool(self.attributes or self.cleared or self.ext_id or self.lists or self.renamed_from)
         return changed or self.sets_block or not self.exists
 
     def ledger_entry(self, now: datetime, **changes: Any) -> ContactEntry:

@@ -26,11 +26,10 @@ from tajo_pipelines.brevo.contact_change import (
     Draft,
     Outcome,
     confirmed,
-    phone_letters,
     settle_letters,
 )
 from tajo_pipelines.brevo.contact_plan import plan_contacts
-from tajo_pipelines.brevo.contact_values import without_phone
+from tajo_pipelines.brevo.contact_values import duplicate_kinds, without_part
 from tajo_pipelines.brevo.enforcement import absorb, correct
 from tajo_pipelines.brevo.learning import READING, STATISTICS, statistics_facts
 from tajo_pipelines.brevo.picture import ReadContact, read_contact
@@ -45,9 +44,7 @@ from tajo_pipelines.model.picture import SeenContact
 CONTACTS = "/contacts"
 CONTACT = "/contacts/{identifier}"
 CREATED = 201
-BAD_REQUEST = 400
 NOT_FOUND = 404
-PHONE_REFUSED = "Brevo refuses the contact with this phone number; the rest was sent without it"
 
 
 @dataclass(slots=True)
@@ -101,7 +98,7 @@ class Singles:
         attributes = draft.sent | dict.fromkeys(draft.cleared, "")
         if draft.email is None and draft.phone is not None:
             attributes = {SMS: draft.phone} | attributes
-        body |= _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
+        body |= _known_parts(draft, attributes) | contact_flags(draft.flags)
         return self.client.request("POST", CONTACTS, body=body).status == CREATED
 
     def _put(self, draft: Draft, body: Mapping[str, Any]) -> None:
@@ -177,7 +174,7 @@ class Singles:
         blocked = draft.flags | set(draft.frees)
         address = {EMAIL: draft.email} if draft.email else {SMS: draft.phone}
         attributes = draft.sent | dict.fromkeys(draft.cleared, "") | address
-        body = _known_parts(attributes, draft.lists) | contact_flags(blocked)
+        body = _known_parts(draft, attributes) | contact_flags(blocked)
         self._put(draft, body)
         settled = replace(draft, renamed_from=None, seen=None if draft.seen is None else _moved(draft))
         identifier, kind = _identifier(settled)
@@ -215,7 +212,7 @@ class Singles:
             return self._keep_blocked(draft, set(kinds) - set(freed))
         marks = {channel: block for channel, block in replace(draft, seen=seen).marks.items() if channel not in freed}
         attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | {MARK: format_mark(marks)}
-        body: dict[str, Any] = _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
+        body: dict[str, Any] = _known_parts(draft, attributes) | contact_flags(draft.flags)
         for channel in freed:
             body |= freeing_flag(channel)
         self._put(draft, body)
@@ -291,15 +288,10 @@ class Singles:
     # -- what comes of it ---------------------------------------------------------------------------------------
 
     def _refused(self, draft: Draft, refusal: BrevoRefusal, *, again: bool) -> Outcome:
-        duplicates = {name.upper().removesuffix("_ID") for name in refusal.duplicates}
-        if draft.email is not None and SMS in draft.attributes:
-            if duplicates & {SMS, "PHONE"}:
-                letters = phone_letters(draft.changes, refusal.vendor)
-                return self.write(without_phone(draft, letters), again=again)
-            if refusal.status == BAD_REQUEST and not duplicates:
-                # Brevo doesn't say which field it refuses; a number is what it checks hardest.
-                letters = phone_letters(draft.changes, refusal.vendor, "phone_refused", PHONE_REFUSED)
-                return self.write(without_phone(draft, letters), again=again)
+        lesser = without_part(draft, refusal)
+        if lesser is not None:
+            return self.write(lesser, again=again)
+        duplicates = duplicate_kinds(refusal)
         joined = EMAIL in duplicates or (draft.email is None and bool(duplicates))
         if again and (joined or (not draft.exists and draft.guesses)):
             # Someone made the contact since the account was read: look at it, then plan anew.
@@ -348,9 +340,9 @@ class Singles:
         ]
 
 
-def _known_parts(attributes: Mapping[str, Any], lists: Iterable[int]) -> dict[str, Any]:
+def _known_parts(draft: Draft, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a body that have something in them."""
-    parts: dict[str, Any] = {"attributes": dict(attributes), "listIds": sorted(lists)}
+    parts: dict[str, Any] = {"ext_id": draft.ext_id, "attributes": dict(attributes), "listIds": sorted(draft.lists)}
     return {name: value for name, value in parts.items() if value}
 
 
