@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from tajo_pipelines.brevo.client import BrevoClient
@@ -29,6 +30,11 @@ from tajo_pipelines_tests.brevo.stub import FakeCalls
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALL, SUBS_A, SUBS_B = 1, 2, 3
 """Lists: everybody, and the subscribers of the connections a and b."""
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+PHONE, OTHER_PHONE = "+4915112345678", "+4915187654321"
+PATHS = pytest.mark.parametrize("import_from", [1, 1000], ids=["import", "single"])
+"""Runs a test once by imports and once by single writes."""
 
 POLICY = ContactPolicy(all_contacts=ALL, subscribers={"a": SUBS_A, "b": SUBS_B}, import_from=1000)
 
