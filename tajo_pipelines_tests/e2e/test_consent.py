@@ -133,6 +133,30 @@ def test_who_leaves_at_brevo_between_two_runs_stays_gone(build: Build, lose: boo
     assert project.journal("freed") == []
 
 
+@LOSING_THE_STORE
+@pytest.mark.parametrize("cause", ["user", "complaint"])
+def test_who_leaves_while_we_block_them_for_want_of_a_yes_stays_gone(build: Build, lose: bool, cause: str) -> None:
+    project = build()
+    project.sync("full", streams=PEOPLE)
+    held = project.contacts()
+    silent = [
+        customer["email"].lower()
+        for customer in project.people()
+        if customer["emailValid"]
+        and customer["emailState"] == "NOT_SUBSCRIBED"
+        and customer["smsState"] != "SUBSCRIBED"
+    ]
+    email = next(email for email in silent if held[email]["emailBlacklisted"])
+    project.twin.change("brevo", "unsubscribe", email=email, cause=cause)
+    if lose:
+        project.lose_store()
+    at = stamp(now() + timedelta(seconds=5))
+    project.twin.change("shopify", "set_consent", email=email, channel="email", state="SUBSCRIBED", at=at)
+    project.sync("full", streams=PEOPLE)
+    assert project.contacts()[email]["emailBlacklisted"]
+    assert project.list_id() not in project.contacts()[email]["listIds"]
+
+
 def test_who_leaves_in_the_shop_is_blocked_and_leaves_the_list(build: Build) -> None:
     project = build(customers=40)
     project.sync("full", streams=PEOPLE)
