@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tajo_pipelines.model.consent import Channel
-from tajo_pipelines_tests.brevo.account_world import ALL, ANN, BOB, PHONE, SILENT, SUBS_A, YES, World
+from tajo_pipelines.model.ledger import PendingImport
+from tajo_pipelines_tests.brevo.account_world import ALL, ANN, BOB, NO, PHONE, SILENT, SUBS_A, YES, World, outcomes
 
 
 def test_whoever_joins_while_an_import_runs_isnt_blocked_by_it(world: World) -> None:
@@ -43,3 +44,44 @@ def test_a_list_that_somebody_left_is_never_joined_again(world: World) -> None:
     assert world.mailable(ANN)
     assert world.lists(ANN) == {ALL}
     assert world.lists(BOB) == {SUBS_A}
+
+
+def test_whoever_joined_while_an_import_ran_gets_the_rest_with_the_next_delivery(world: World) -> None:
+    world.meanwhile.append(lambda: world.change("create_contact", email=ANN))
+    world.deliver(world.customer("1", ANN, says=YES, phone=PHONE, name="Anna"), import_from=1)
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", ANN, says=YES, phone=PHONE, name="Anna"), import_from=1)
+    found = world.contact(ANN)
+    assert found is not None
+    assert found["attributes"]["FIRSTNAME"] == "Anna"
+    assert world.mailable(ANN)
+    assert not world.mailable(ANN, Channel.SMS)
+    assert world.lists(ANN) == {ALL, SUBS_A}
+
+
+def test_a_process_that_brevo_has_forgotten_doesnt_stop_every_later_run(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=YES), import_from=1)
+    pending = PendingImport(
+        id="x", body_hash="", last_process=0, process_id=4711, rows=(), created_at=world.hands.ours()
+    )
+    world.state.save_import(pending)
+    world.deliver()
+    assert world.state.pending_imports() == []
+
+
+def test_an_import_that_failed_leaves_a_letter_and_is_done_by_the_next_delivery(world: World) -> None:
+    world.change("fail_imports", times=1)
+    assert outcomes(world.deliver(world.customer("1", ANN, says=SILENT), import_from=1)) == ["failed"]
+    assert world.letters() == [("1", "refused", None)]
+    world.hands.wait(hours=1)
+    assert outcomes(world.deliver(world.customer("1", ANN, says=SILENT), import_from=1)) == ["sent"]
+    assert not world.mailable(ANN)
+    assert not world.letters()
+
+
+def test_a_no_that_an_import_couldnt_carry_blocks_all_the_same(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=YES))
+    world.hands.wait(hours=1)
+    world.change("fail_imports", times=1)
+    assert outcomes(world.deliver(world.customer("1", ANN, says=NO), import_from=1)) == ["failed"]
+    assert not world.mailable(ANN)
