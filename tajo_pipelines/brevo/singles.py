@@ -130,12 +130,12 @@ class Singles:
         What the old one was given before is told again.
         """
         now = self.clock()
-        blocks = draft.blocks
+        blocks: dict[str, Block] = {}
         for channel, plan in draft.channels.items():
             if plan.verdict.state is State.DENIED:
-                blocks.setdefault(channel, block_of(plan.verdict, now))
+                blocks[channel] = draft.blocks.get(channel) or block_of(plan.verdict, now)
             elif plan.verdict.state is State.UNKNOWN:
-                blocks.setdefault(channel, Block(reason=UNKNOWN_REASON, at=now))
+                blocks[channel] = draft.blocks.get(channel) or Block(reason=UNKNOWN_REASON, at=now)
         blocked = [channel for channel in draft.channels if channel in blocks]
         made = replace(draft, seen=None, renamed_from=None)
         if blocked:
@@ -201,15 +201,15 @@ class Singles:
         found = self._look(*_identifier(draft))
         if found is None:
             self._forget(draft)
-            return self._replan(draft, Outcome.FAILED) if again else self._done(draft, Outcome.FAILED)
+            return self._replan(draft, Outcome.FAILED)
         seen, now = found.seen, self.clock()
         self.state.add_facts(self._statistics(found, _ours(draft, Channel.EMAIL)))
         if again and not self._holds_still(draft, found):
             return self._replan(draft, Outcome.UNCHANGED)
-        kinds = {channel: self._may_free(draft, channel, seen, now) for channel in draft.frees}
-        freed = {channel: kind for channel, kind in kinds.items() if kind is not None}
-        if len(freed) < len(kinds):
-            return self._keep_blocked(draft, set(kinds) - set(freed))
+        permits = {channel: self._permit(draft, channel, seen, now) for channel in draft.frees}
+        freed = {channel: permit for channel, permit in permits.items() if permit is not None}
+        if len(freed) < len(permits):
+            return self._keep_blocked(draft, permits.keys() - freed.keys())
         marks = {channel: block for channel, block in replace(draft, seen=seen).marks.items() if channel not in freed}
         attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | {MARK: format_mark(marks)}
         body: dict[str, Any] = _known_parts(draft, attributes) | contact_flags(draft.flags)
@@ -217,10 +217,8 @@ class Singles:
             body |= freeing_flag(channel)
         self._put(draft, body)
         with self.state.transaction():
-            for channel, kind in freed.items():
-                grant = draft.channels[channel].verdict.grant
-                address = _address(draft, channel, seen) or draft.key
-                self.state.note_freed(address, channel, grant.source if grant else BREVO, now, kind=kind)
+            for channel, (grant, kind) in freed.items():
+                self.state.note_freed(grant.address, channel, grant.source, now, kind=kind)
             self.state.save_picture([_after(draft, seen, freed, format_mark(marks))])
             blocks = {name: block for name, block in draft.blocks.items() if name not in freed}
             return self._done(draft, Outcome.SENT, blocks=blocks)
@@ -236,8 +234,8 @@ class Singles:
                 return False
         return True
 
-    def _may_free(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> str | None:
-        """The kind of freeing that is permitted, or None."""
+    def _permit(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> tuple[Fact, str] | None:
+        """The yes on which a channel may be freed now, and the kind of freeing; None where it may not."""
         address = _address(draft, channel, seen)
         if address is None or (channel is Channel.EMAIL and seen.email != draft.email):
             return None
@@ -245,9 +243,9 @@ class Singles:
         if verdict.state is not State.GRANTED or verdict.grant is None:
             return None
         if draft.channels[channel].kind == FOR_UNKNOWN and not verdict.lifted:
-            return FOR_UNKNOWN
+            return verdict.grant, FOR_UNKNOWN
         if self.state.freed_today(verdict.grant.source, now) < self.policy.freed_per_day:
-            return AGAINST_OBJECTION
+            return verdict.grant, AGAINST_OBJECTION
         self._letter(
             draft,
             "many_opt_ins",

@@ -300,7 +300,8 @@ class ConsentMachine(RuleBasedStateMachine):
         now, first, last = self.hands.moment, self._moment(own[0]["at"]), self._moment(own[-1]["at"])
         never = any(entry["by"] in ("complaint", "hard_bounce") for entry in own)
         if own[-1]["what"] == "blocked":
-            sure = not was_blocked and blocked
+            # Who was blocked already is told by statistics alone, of e-mail, and those are read before anybody is freed.
+            sure = blocked and (not was_blocked or address[1] is Channel.EMAIL)
             latest = now + timedelta(minutes=3)
             self.oracle.noes[address].add(No("brevo", last, latest, never=never, sure=sure))
         elif not blocked:

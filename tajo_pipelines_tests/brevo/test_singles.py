@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from tajo_pipelines.brevo.consent_door import OnUnknown
 from tajo_pipelines.model.consent import Channel, State
 from tajo_pipelines_tests.brevo.account_world import (
     ALL,
     ANN,
     BOB,
+    OTHER_PHONE,
     PATHS,
     PHONE,
     SILENT,
@@ -203,3 +205,100 @@ def test_people_who_were_only_unknown_arent_counted_against_the_hundred(world: W
     world.hands.wait(hours=1)
     world.deliver(*(world.customer(email, email, says=YES) for email in people), freed_per_day=1)
     assert all(world.mailable(email) for email in people)
+
+
+def test_whoever_joins_between_the_reading_and_the_write_isnt_blocked(world: World) -> None:
+    writer = world.writer()
+    writer.prepare()
+    world.change("create_contact", email=ANN)
+    assert outcomes(writer.write([world.customer("1", ANN, says=SILENT)])) == ["sent"]
+    assert world.mailable(ANN)
+    assert world.lists(ANN) == {ALL}
+    assert world.mark(ANN) == ""
+
+
+def test_whoever_joins_and_leaves_between_the_reading_and_the_write_isnt_freed(world: World) -> None:
+    writer = world.writer()
+    writer.prepare()
+    world.change("create_contact", email=ANN, attributes={"SMS": PHONE}, smsBlacklisted=True)
+    writer.write([world.customer("1", ANN, phone=PHONE, says=YES, sms=YES)])
+    assert not world.mailable(ANN, Channel.SMS)
+    assert world.mailable(ANN)
+
+
+def test_whoever_opts_in_between_the_reading_and_the_freeing_isnt_freed_again(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=SILENT))
+    world.hands.wait(hours=1)
+    writer = world.writer()
+    writer.prepare()
+    world.change("opt_in", email=ANN)
+    writer.write([world.customer("1", ANN, says=YES)])
+    assert world.mailable(ANN)
+    assert world.lists(ANN) == {ALL, SUBS_A}
+    assert world.mark(ANN) == ""
+    assert not world.freed_by_us()
+
+
+def test_whoever_is_renamed_between_the_reading_and_the_freeing_isnt_freed_under_the_new_address(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=SILENT))
+    world.hands.wait(hours=1)
+    writer = world.writer()
+    writer.prepare()
+    world.change("rename_contact", email=ANN, to=BOB)
+    writer.write([world.customer("1", ANN, says=YES)])
+    assert not world.mailable(BOB)
+    assert world.mailable(ANN)
+
+
+def test_a_contact_that_is_deleted_between_the_reading_and_the_freeing_is_made_anew(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=SILENT))
+    world.hands.wait(hours=1)
+    writer = world.writer()
+    writer.prepare()
+    world.change("delete_contact", email=ANN)
+    assert outcomes(writer.write([world.customer("1", ANN, says=YES)])) == ["sent"]
+    assert world.mailable(ANN)
+    assert world.lists(ANN) == {ALL, SUBS_A}
+
+
+def test_a_number_that_somebody_took_meanwhile_stays_out_of_an_update_and_a_rename(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=YES), world.customer("2", "cy@example.com", says=YES))
+    world.hands.wait(hours=1)
+    writer = world.writer()
+    writer.prepare()
+    world.change("create_contact", email="dee@example.com", attributes={"SMS": PHONE})
+    told = writer.write(
+        [
+            world.customer("1", BOB, phone=PHONE, says=YES),
+            world.customer("2", "cy@example.com", phone=OTHER_PHONE, says=YES, name="Cyd"),
+        ]
+    )
+    assert outcomes(told) == ["sent", "sent"]
+    assert world.contact(ANN) is None
+    assert world.mailable(BOB)
+    assert world.letters() == [("1", "duplicate_phone", "SMS")]
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", BOB, says=YES))
+    assert not world.letters()
+
+
+def test_a_policy_that_skips_strangers_doesnt_make_a_deleted_one_anew(world: World) -> None:
+    world.deliver(world.customer("1", ANN, phone=PHONE, says=SILENT))
+    world.hands.wait(hours=1)
+    writer = world.writer(on_unknown=OnUnknown.SKIP)
+    writer.prepare()
+    world.change("delete_contact", email=ANN)
+    assert outcomes(writer.write([world.customer("1", BOB, says=SILENT)])) == ["skipped"]
+    assert world.contact(BOB) is None
+
+
+def test_an_objection_that_statistics_show_while_freeing_leaves_the_list_too(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=Says(State.DENIED, world.hands.moment)))
+    world.hands.wait(hours=1)
+    world.change("opt_in", email=ANN)
+    world.change("unsubscribe", email=ANN, cause="complaint")
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", ANN, says=Says(at=world.hands.moment)))
+    assert not world.mailable(ANN)
+    assert world.lists(ANN) == {ALL}
+    assert not world.freed_by_us()
