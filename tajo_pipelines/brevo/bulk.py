@@ -14,7 +14,8 @@ import structlog
 
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.brevo.consent_door import import_flags
-from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft, confirmed
+from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft, confirmed, phone_letters
+from tajo_pipelines.brevo.contact_values import without_ext_id, without_phone
 from tajo_pipelines.brevo.imports import (
     ImportResult,
     find_lost,
@@ -27,9 +28,13 @@ from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.model.consent import Channel
 from tajo_pipelines.model.digest import digest
+from tajo_pipelines.model.errors import RetryableError
 from tajo_pipelines.model.ledger import Delivered, ImportRow, PendingImport
 
 log = structlog.get_logger(__name__)
+
+LOOK_AFTER = 5.0
+"""Seconds after which an import whose answer was lost is looked for among Brevo's processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class ImportOutcome:
     """What became of drafts that went by import."""
 
     sent: list[Draft] = field(default_factory=list)
-    duplicate_phone: list[Draft] = field(default_factory=list)
+    again: list[Draft] = field(default_factory=list)
     refused: list[tuple[Draft, str]] = field(default_factory=list)
 
 
@@ -129,6 +134,17 @@ class Bulk:
         self.state.save_import(found)
         return found
 
+    def _lost_now(self, pending: PendingImport, error: RetryableError) -> int:
+        """The process of an import that a gateway gave up on, while Brevo began it all the same."""
+        if not error.in_doubt:
+            self.state.finish_import(pending.id, "not_sent")
+            raise error
+        self.client.sleep(LOOK_AFTER)
+        found = self._find(pending, set(self.processes))
+        if found is None or found.process_id is None:
+            raise error
+        return found.process_id
+
     def _parts(self, drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
         by_key = {draft.key: draft for draft in drafts}
         for rows in split_rows([_row(draft) for draft in drafts]):
@@ -159,6 +175,8 @@ class Bulk:
                 flags=import_flags(group.flags),
                 update_existing=group.update_existing,
             )
+        except RetryableError as error:
+            process_id = self._lost_now(pending, error)
         except BrevoRefusal as refusal:
             self.state.finish_import(pending.id, "refused")
             outcome.refused += [(draft, refusal.vendor.message) for draft in drafts]
@@ -191,17 +209,21 @@ class Bulk:
             self.state.save_sources(source for row in good for source in row.sources)
             self.state.finish_import(pending.id, result.status)
         phones = {email.lower() for email in result.duplicates.get("phone", ())}
+        ext_ids = {email.lower() for email in result.duplicates.get("ext", ())}
         for key, draft in drafts.items():
             if key not in refused:
                 outcome.sent.append(draft)
             elif key in phones and draft.phone is not None:
-                outcome.duplicate_phone.append(draft)
+                outcome.again.append(without_phone(draft, phone_letters(draft.changes)))
+            elif key in ext_ids and draft.ext_id is not None:
+                outcome.again.append(without_ext_id(draft))
             else:
                 outcome.refused.append((draft, "the import's report names this row"))
 
 
 def _row(draft: Draft) -> dict[str, Any]:
-    return {"email": draft.email, "attributes": dict(draft.attributes)}
+    row = {"email": draft.email, "attributes": draft.sent}
+    return row if draft.ext_id is None else row | {"ext_id": draft.ext_id}
 
 
 def _refused_emails(result: ImportResult) -> set[str]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from tajo_pipelines.model.consent import BREVO, Channel, Fact, State, Verdict, judge
 from tajo_pipelines.model.ledger import Block
 from tajo_pipelines.model.window import format_time, parse_time
@@ -59,21 +61,28 @@ def freeing_flag(channel: Channel) -> dict[str, bool]:
 
 
 def format_mark(blocks: Mapping[str, Block]) -> str:
-    """The mark's text: ``email:unknown@2026-11-24T22:00:00Z sms:denied:shop@...``; empty without blocks."""
-    parts = (f"{channel}:{block.reason}@{format_time(block.at)}" for channel, block in sorted(blocks.items()))
-    return " ".join(parts)
+    """The mark's text: ``email:unknown@2026-11-24T22:00:00Z sms:denied:shop@...``; empty without blocks.
+
+    A block that stands for another reason by now has that time behind its own: ``...@<set>/<since>``.
+    """
+    return " ".join(f"{channel}:{block.reason}@{_times(block)}" for channel, block in sorted(blocks.items()))
+
+
+def _times(block: Block) -> str:
+    return "/".join(format_time(moment) for moment in (block.at, block.since) if moment is not None)
 
 
 def parse_mark(text: str) -> dict[str, Block]:
     """The blocks that a mark names; words that aren't ours are passed over, for anyone may edit an attribute."""
     blocks: dict[str, Block] = {}
     for word in text.split():
-        head, _, moment = word.rpartition("@")
+        head, _, times = word.rpartition("@")
         channel, _, reason = head.partition(":")
         if channel not in list(Channel) or not (reason == UNKNOWN_REASON or reason.startswith("denied:")):
             continue
+        at, _, since = times.partition("/")
         try:
-            blocks[channel] = Block(reason=reason, at=parse_time(moment))
+            blocks[channel] = Block(reason=reason, at=parse_time(at), since=parse_time(since) if since else None)
         except ValueError:
             continue
     return blocks
@@ -124,9 +133,7 @@ def plan_channel(
         now: Time of the decision.
     """
     if verdict.state is State.DENIED:
-        # A block that was ours for want of a yes is renamed: a lost store must find the objection in the mark.
-        stands = blocked_now and not is_guess(ours)
-        return ChannelPlan(verdict, flag=True, block=None if stands else block_of(verdict, now))
+        return ChannelPlan(verdict, flag=True, block=_denying(verdict, ours if blocked_now else None, blocked_now, now))
     if verdict.state is State.GRANTED:
         if not blocked_now:
             return ChannelPlan(verdict)
@@ -141,6 +148,16 @@ def plan_channel(
     if on_unknown is OnUnknown.SKIP and not exists:
         return ChannelPlan(verdict, skip=True)
     return ChannelPlan(verdict, flag=True, block=Block(reason=UNKNOWN_REASON, at=now))
+
+
+def _denying(verdict: Verdict, ours: Block | None, blocked_now: bool, now: datetime) -> Block | None:
+    """The block that a write sets on account of an objection, or None where one stands for it already."""
+    if not blocked_now:
+        return block_of(verdict, now)
+    if ours is not None and is_guess(ours):
+        # Set for want of a yes, it stands for the objection from now on: a lost store must find that in the mark.
+        return msgspec.structs.replace(ours, reason=block_of(verdict, now).reason, since=now)
+    return None
 
 
 def block_of(verdict: Verdict, now: datetime) -> Block:

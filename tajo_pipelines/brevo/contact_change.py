@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tajo_pipelines.brevo.consent_door import ChannelPlan, OnUnknown, is_guess, parse_mark
+from tajo_pipelines.brevo.consent_door import MARK, ChannelPlan, OnUnknown, format_mark, is_guess, parse_mark
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import AttributeEntry, Block, ContactEntry, Delivered, SourceEntry
@@ -84,6 +84,7 @@ class ContactPolicy:
         all_contacts: Id of the list that every contact joins.
         subscribers: By connection: id of the list that its granted contacts join.
         precedence: By attribute, or ``default``: connections, the first is the owner.
+        ext_id_from: Connection whose ids contacts get as ext_id; None sends no ext_id.
         on_unknown: What becomes of new people without a yes.
         force: Whether equal values are sent again.
         freed_per_day: How many people a day and source may be freed against an objection.
@@ -93,6 +94,7 @@ class ContactPolicy:
     all_contacts: int
     subscribers: Mapping[str, int]
     precedence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ext_id_from: str | None = None
     on_unknown: OnUnknown = OnUnknown.BLOCK
     force: bool = False
     freed_per_day: int = 100
@@ -120,6 +122,7 @@ class Draft:
         attributes: Values to be sent, `SMS`, `SOURCES` and the mark included.
         given: The ledger's attributes after the write.
         cleared: Attributes to be cleared.
+        ext_id: The ext_id to be given; None where there is none, or it was given before.
         channels: What happens to each channel.
         lists: Lists to join.
         leave: Lists to leave.
@@ -137,6 +140,7 @@ class Draft:
     attributes: dict[str, Any] = field(default_factory=dict)
     given: dict[str, AttributeEntry] = field(default_factory=dict)
     cleared: list[str] = field(default_factory=list)
+    ext_id: str | None = None
     channels: dict[Channel, ChannelPlan] = field(default_factory=dict)
     lists: frozenset[int] = frozenset()
     leave: frozenset[int] = frozenset()
@@ -160,15 +164,24 @@ class Draft:
 
     @property
     def blocks(self) -> dict[str, Block]:
-        """Our blocks after the write, before any freeing."""
+        """Our blocks after the write, before any freeing; those that it sets again take effect again."""
         held = dict(self.entry.blocks) if self.entry else {}
         held |= {channel.value: plan.block for channel, plan in self.channels.items() if plan.block}
-        return held
+        return {
+            name: msgspec.structs.replace(block, until=None) if name in self.flags else block
+            for name, block in held.items()
+        }
 
     @property
     def marks(self) -> dict[str, Block]:
         """Our blocks as the contact's mark will name them: what it names already may outlive the ledger."""
         return (parse_mark(self.seen.mark) if self.seen else {}) | self.blocks
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The attributes as they are sent: whoever is blocked by us takes the mark along, for they may be made anew."""
+        marked = self.flags and self.marks and self.writes
+        return self.attributes | ({MARK: format_mark(self.marks)} if marked else {})
 
     @property
     def skipped(self) -> bool:
@@ -198,7 +211,7 @@ class Draft:
     @property
     def writes(self) -> bool:
         """Whether there is anything to send besides leaving lists and freeing."""
-        changed = bool(self.attributes or self.cleared or self.lists or self.renamed_from)
+        changed = bool(self.attributes or self.cleared or self.ext_id or self.lists or self.renamed_from)
         return changed or self.sets_block or not self.exists
 
     def ledger_entry(self, now: datetime, **changes: Any) -> ContactEntry:

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tajo_pipelines.brevo.consent_door import MARK, OnUnknown, format_mark, moved_facts, new_facts, plan_channel
+from tajo_pipelines.brevo.consent_door import OnUnknown, moved_facts, new_facts, plan_channel
 from tajo_pipelines.brevo.contact_change import SOURCES, ContactChange, ContactPolicy, Draft
 from tajo_pipelines.brevo.contact_values import held_phone, plan_attributes, plan_phones
 from tajo_pipelines.brevo.identities import Known, Resolved, resolve
 from tajo_pipelines.brevo.learning import READING
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.consent import BREVO, Channel, Fact, State, Verdict, judge
-from tajo_pipelines.model.ledger import Block
+from tajo_pipelines.model.digest import digest
+from tajo_pipelines.model.ledger import AttributeEntry, Block
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
 
@@ -69,7 +70,7 @@ def plan_contacts(
         _plan_consent(draft, facts, policy, redate, state, now)
         plan_attributes(draft, policy)
         _plan_lists(draft, facts, policy)
-        _plan_marks(draft)
+        _plan_sources(draft)
     return ContactPlan(tuple(drafts.values()), tuple(superseded))
 
 
@@ -278,11 +279,16 @@ def _plan_lists(draft: Draft, facts: Facts, policy: ContactPolicy) -> None:
     draft.lists = frozenset(wanted) - seen_lists - given - left
 
 
-def _plan_marks(draft: Draft) -> None:
-    before = draft.seen.sources if draft.seen else " ".join(sorted(draft.entry.sources)) if draft.entry else ""
-    words = set(before.split()) | (draft.entry.sources if draft.entry else set())
-    after = words | {change.source for change in draft.changes if change.primary}
-    if after != set(before.split()) and not after <= (draft.entry.sources if draft.entry else set()):
-        draft.attributes[SOURCES] = " ".join(sorted(after))
-    if draft.sets_block:
-        draft.attributes[MARK] = format_mark(draft.marks)
+def _plan_sources(draft: Draft) -> None:
+    shown = set(draft.seen.sources.split()) if draft.seen else set()
+    given = draft.entry.sources if draft.entry else frozenset()
+    own = [change for change in draft.changes if change.primary]
+    words = shown | given | {change.source for change in own}
+    if own and words != shown:
+        text = " ".join(sorted(words))
+        entry = AttributeEntry(hash=digest(text), owner=own[-1].connection, source_time=own[-1].source_time)
+        last = draft.given.get(SOURCES)
+        if last is None or last.hash != entry.hash:
+            # Once: an account without the attribute never shows it.
+            draft.given[SOURCES] = entry
+            draft.attributes[SOURCES] = text

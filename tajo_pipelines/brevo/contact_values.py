@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from tajo_pipelines.brevo.consent_door import MARK, ChannelPlan, format_mark
+from tajo_pipelines.brevo.consent_door import ChannelPlan
 from tajo_pipelines.brevo.contact_change import SMS, ContactPolicy, Draft, phone_letters
 from tajo_pipelines.brevo.identities import Known
+from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.model.consent import Channel
 from tajo_pipelines.model.digest import digest
 from tajo_pipelines.model.ledger import AttributeEntry
-from tajo_pipelines.model.letter import Letter
+from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
 
+MENTIONED = datetime(1970, 1, 1, tzinfo=UTC)
+"""Age of what a mere mention says of a person: older than any record of their own."""
+
+EXT_ID = "ext_id"
+"""Name under which the ledger keeps that a contact was given its ext_id; no attribute can be called so."""
+
+BAD_REQUEST = 400
+PHONE_REFUSED = "Brevo refuses the contact with this phone number; the rest was sent without it"
 PHONE_NOT_TAKEN = "Brevo was given this phone number and doesn't show it; it isn't sent again before it changes"
 
 
@@ -72,7 +82,8 @@ def plan_attributes(draft: Draft, policy: ContactPolicy) -> None:
         for name, value, clears in wanted:
             if not change.primary and draft.exists:
                 continue
-            entry = AttributeEntry(hash=digest(value), owner=change.connection, source_time=change.source_time)
+            said_at = change.source_time if change.primary else MENTIONED
+            entry = AttributeEntry(hash=digest(value), owner=change.connection, source_time=said_at)
             if not _owns(entry, draft.given.get(name), name, policy):
                 continue
             last = draft.given.get(name)
@@ -90,6 +101,18 @@ def plan_attributes(draft: Draft, policy: ContactPolicy) -> None:
                 draft.attributes[name] = value
     if draft.phone is not None and (policy.force or draft.phone != held_phone(draft) or not draft.exists):
         draft.attributes[SMS] = draft.phone
+    _plan_ext_id(draft, policy)
+
+
+def _plan_ext_id(draft: Draft, policy: ContactPolicy) -> None:
+    """Give the contact the id that its record has at the connection named in ``ext_id_from``."""
+    for change in sorted(draft.changes, key=lambda change: change.source_time):
+        if change.connection != policy.ext_id_from or not change.primary:
+            continue
+        entry = AttributeEntry(hash=digest(change.key), owner=change.connection, source_time=change.source_time)
+        given = draft.given.get(EXT_ID)
+        draft.ext_id = change.key if policy.force or given is None or given.hash != entry.hash else None
+        draft.given[EXT_ID] = entry
 
 
 def _owns(new: AttributeEntry, old: AttributeEntry | None, name: str, policy: ContactPolicy) -> bool:
@@ -110,9 +133,45 @@ def without_phone(draft: Draft, letters: Sequence[Letter]) -> Draft:
     }
     given = {name: entry for name, entry in draft.given.items() if name != SMS}
     letters = [*draft.letters, *letters]
-    clone = replace(draft, phone=None, attributes=attributes, given=given, channels=channels, letters=letters)
-    if clone.sets_block:
-        clone.attributes[MARK] = format_mark(clone.marks)
-    else:
-        clone.attributes.pop(MARK, None)
-    return clone
+    return replace(draft, phone=None, attributes=attributes, given=given, channels=channels, letters=letters)
+
+
+def without_ext_id(draft: Draft, vendor: VendorAnswer | None = None) -> Draft:
+    """The same draft without the ext_id that another contact holds."""
+    letters = [
+        Letter(
+            connection=change.connection,
+            stream=change.stream,
+            key=change.key,
+            kind=LetterKind.FIELD,
+            field=EXT_ID,
+            reason="duplicate_ext_id",
+            message="another contact of the account holds this ext_id; the rest was sent without it",
+            vendor=vendor,
+        )
+        for change in draft.changes
+        if change.primary
+    ]
+    given = {name: entry for name, entry in draft.given.items() if name != EXT_ID}
+    return replace(draft, ext_id=None, given=given, letters=[*draft.letters, *letters])
+
+
+def duplicate_kinds(refusal: BrevoRefusal) -> set[str]:
+    """Identifiers that Brevo says another contact holds: ``EMAIL``, ``SMS``, ``EXT`` ..."""
+    return {name.upper().removesuffix("_ID") for name in refusal.duplicates}
+
+
+def without_part(draft: Draft, refusal: BrevoRefusal) -> Draft | None:
+    """The draft without the part that Brevo refuses, with a letter for it; None where no part of it is to blame."""
+    duplicates = duplicate_kinds(refusal)
+    if draft.ext_id is not None and "EXT" in duplicates:
+        return without_ext_id(draft, refusal.vendor)
+    if draft.email is None or SMS not in draft.attributes:
+        return None
+    if duplicates & {SMS, "PHONE"}:
+        return without_phone(draft, phone_letters(draft.changes, refusal.vendor))
+    if refusal.status == BAD_REQUEST and not duplicates and "email" not in refusal.vendor.message.lower():
+        # Brevo doesn't say which field it refuses; a number is what it checks hardest.
+        letters = phone_letters(draft.changes, refusal.vendor, "phone_refused", PHONE_REFUSED)
+        return without_phone(draft, letters)
+    return None

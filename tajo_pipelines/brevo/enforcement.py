@@ -173,12 +173,18 @@ def _corrected(entry: ContactEntry, pair: Pair, seen: Seen) -> ContactEntry:
     blocks = {channel: block for channel, block in entry.blocks.items() if channel not in seen.dropped}
     kept = msgspec.structs.replace(entry, blocks=blocks)
     before, after = pair
-    if before is not None:
+    if before is not None or not (seen.dropped or _is_another(entry, after)):
         return kept
+    if after.phone != entry.phone:
+        blocks.pop(Channel.SMS, None)
+    return msgspec.structs.replace(kept, attributes={}, lists=frozenset(), phone=None)
+
+
+def _is_another(entry: ContactEntry, after: SeenContact) -> bool:
+    """Whether a contact that is read for the first time isn't what we gave: it was made later, or joined meanwhile."""
     made_later = entry.sent_at is not None and after.created_at > entry.sent_at + SETTLING
-    if seen.dropped or made_later or not entry.lists <= after.lists | after.left_lists:
-        return msgspec.structs.replace(kept, attributes={}, lists=frozenset(), phone=None)
-    return kept
+    lacks_phone = entry.phone is not None and after.phone != entry.phone
+    return made_later or lacks_phone or not entry.lists <= after.lists | after.left_lists
 
 
 def _note(corrections: Sequence[Correction], state: AccountState) -> None:

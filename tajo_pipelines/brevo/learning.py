@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tajo_pipelines.brevo.consent_door import MARK, is_guess, moved_facts, new_facts, parse_mark
-from tajo_pipelines.model.consent import BREVO, Cause, Channel, Fact, State
+from tajo_pipelines.model.consent import BREVO, SKEW, Cause, Channel, Fact, State
 from tajo_pipelines.model.ledger import Block
 from tajo_pipelines.model.picture import SeenContact
 from tajo_pipelines.model.window import parse_time
@@ -22,6 +22,9 @@ STATISTICS = "statistics"
 BLOCK_SETTLES = timedelta(minutes=15)
 """How long after our call Brevo may date the block that the call set."""
 
+
+MADE_BLOCKED = timedelta(minutes=1)
+"""How long after its creation a contact that is made blocked counts as blocked."""
 
 MOMENT = timedelta(microseconds=1)
 """What lies between a reading and the earliest change that it didn't show."""
@@ -136,7 +139,7 @@ def _of_block(look: _Look, known: Sequence[Fact]) -> list[Fact]:
         return facts + ([objection] if is_new else new_facts(known, [objection]))
     source = look.ours.reason.partition(":")[2]
     if not any(fact.state is State.DENIED and fact.source == source for fact in known):
-        objection = _fact(look, source, State.DENIED, look.ours.at, evidence=MARK)
+        objection = _fact(look, source, State.DENIED, look.ours.since or look.ours.at, evidence=MARK)
         facts.append(replace(objection, carried_by_brevo=source != BREVO))
     return facts
 
@@ -214,7 +217,7 @@ def _fact(look: _Look, source: str, state: State, at: datetime, *, evidence: str
 
 
 def statistics_facts(
-    statistics: Mapping[str, Any], address: str, ours: Block | None, now: datetime, *, over: datetime | None = None
+    statistics: Mapping[str, Any], seen: SeenContact, ours: Block | None, *, over: datetime | None = None
 ) -> list[Fact]:
     """Objections that a contact's statistics record, of e-mail.
 
@@ -224,31 +227,27 @@ def statistics_facts(
 
     Args:
         statistics: The ``statistics`` of GET /contacts/{identifier}.
-        address: The contact's e-mail address.
+        seen: The contact as that call showed it.
         ours: Our own block, if there is one.
-        now: Time of the reading.
         over: When the address was last known to be freed: unsubscriptions before that are history, with the facts
             that they left.
     """
+    if seen.email is None:
+        return []
     unsubscriptions = statistics.get("unsubscriptions") or {}
-    told = [
-        (Cause.OBJECTION, moment)
-        for moment, by_admin in (
-            *((moment, False) for moment in _times(unsubscriptions.get("userUnsubscription"))),
-            *((moment, True) for moment in _times(unsubscriptions.get("adminUnsubscription"))),
-        )
-        if not (by_admin and _set_by(ours, moment)) and not (over is not None and moment <= over)
-    ]
+    by_admin = [moment for moment in _times(unsubscriptions.get("adminUnsubscription")) if not _is(ours, moment, seen)]
+    left = by_admin + _times(unsubscriptions.get("userUnsubscription"))
+    told = [(Cause.OBJECTION, moment) for moment in left if over is None or moment > over]
     told += [(Cause.COMPLAINT, moment) for moment in _times(statistics.get("complaints"))]
     told += [(Cause.HARD_BOUNCE, moment) for moment in _times(statistics.get("hardBounces"))]
     return [
         Fact(
-            address=address,
+            address=seen.email,
             channel=Channel.EMAIL,
             source=BREVO,
             state=State.DENIED,
             at=moment,
-            recorded_at=now,
+            recorded_at=seen.read_at,
             cause=cause,
             evidence=STATISTICS,
         )
@@ -256,11 +255,12 @@ def statistics_facts(
     ]
 
 
-def _set_by(ours: Block | None, moment: datetime) -> bool:
+def _is(ours: Block | None, moment: datetime, seen: SeenContact) -> bool:
+    """Whether an unsubscription is our own block: set in its time, or as the contact was made."""
     if ours is None:
         return False
     until = (ours.until or ours.at) + BLOCK_SETTLES
-    return ours.at - timedelta(minutes=5) <= moment <= until
+    return ours.at - SKEW <= moment <= until or abs(moment - seen.created_at) <= MADE_BLOCKED
 
 
 def _times(events: Sequence[Mapping[str, Any]] | None) -> list[datetime]:

@@ -26,11 +26,10 @@ from tajo_pipelines.brevo.contact_change import (
     Draft,
     Outcome,
     confirmed,
-    phone_letters,
     settle_letters,
 )
 from tajo_pipelines.brevo.contact_plan import plan_contacts
-from tajo_pipelines.brevo.contact_values import without_phone
+from tajo_pipelines.brevo.contact_values import duplicate_kinds, without_part
 from tajo_pipelines.brevo.enforcement import absorb, correct
 from tajo_pipelines.brevo.learning import READING, STATISTICS, statistics_facts
 from tajo_pipelines.brevo.picture import ReadContact, read_contact
@@ -45,9 +44,7 @@ from tajo_pipelines.model.picture import SeenContact
 CONTACTS = "/contacts"
 CONTACT = "/contacts/{identifier}"
 CREATED = 201
-BAD_REQUEST = 400
 NOT_FOUND = 404
-PHONE_REFUSED = "Brevo refuses the contact with this phone number; the rest was sent without it"
 
 
 @dataclass(slots=True)
@@ -98,10 +95,10 @@ class Singles:
         body: dict[str, Any] = {"updateEnabled": draft.exists or not draft.guesses}
         if draft.email is not None:
             body["email"] = draft.email
-        attributes = draft.attributes | dict.fromkeys(draft.cleared, "")
+        attributes = draft.sent | dict.fromkeys(draft.cleared, "")
         if draft.email is None and draft.phone is not None:
             attributes = {SMS: draft.phone} | attributes
-        body |= _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
+        body |= _known_parts(draft, attributes) | contact_flags(draft.flags)
         return self.client.request("POST", CONTACTS, body=body).status == CREATED
 
     def _put(self, draft: Draft, body: Mapping[str, Any]) -> None:
@@ -133,12 +130,12 @@ class Singles:
         What the old one was given before is told again.
         """
         now = self.clock()
-        blocks = draft.blocks
+        blocks: dict[str, Block] = {}
         for channel, plan in draft.channels.items():
             if plan.verdict.state is State.DENIED:
-                blocks.setdefault(channel, block_of(plan.verdict, now))
+                blocks[channel] = draft.blocks.get(channel) or block_of(plan.verdict, now)
             elif plan.verdict.state is State.UNKNOWN:
-                blocks.setdefault(channel, Block(reason=UNKNOWN_REASON, at=now))
+                blocks[channel] = draft.blocks.get(channel) or Block(reason=UNKNOWN_REASON, at=now)
         blocked = [channel for channel in draft.channels if channel in blocks]
         made = replace(draft, seen=None, renamed_from=None)
         if blocked:
@@ -176,8 +173,8 @@ class Singles:
         """
         blocked = draft.flags | set(draft.frees)
         address = {EMAIL: draft.email} if draft.email else {SMS: draft.phone}
-        attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | address
-        body = _known_parts(attributes, draft.lists) | contact_flags(blocked)
+        attributes = draft.sent | dict.fromkeys(draft.cleared, "") | address
+        body = _known_parts(draft, attributes) | contact_flags(blocked)
         self._put(draft, body)
         settled = replace(draft, renamed_from=None, seen=None if draft.seen is None else _moved(draft))
         identifier, kind = _identifier(settled)
@@ -204,26 +201,24 @@ class Singles:
         found = self._look(*_identifier(draft))
         if found is None:
             self._forget(draft)
-            return self._replan(draft, Outcome.FAILED) if again else self._done(draft, Outcome.FAILED)
+            return self._replan(draft, Outcome.FAILED)
         seen, now = found.seen, self.clock()
         self.state.add_facts(self._statistics(found, _ours(draft, Channel.EMAIL)))
         if again and not self._holds_still(draft, found):
             return self._replan(draft, Outcome.UNCHANGED)
-        kinds = {channel: self._may_free(draft, channel, seen, now) for channel in draft.frees}
-        freed = {channel: kind for channel, kind in kinds.items() if kind is not None}
-        if len(freed) < len(kinds):
-            return self._keep_blocked(draft, set(kinds) - set(freed))
+        permits = {channel: self._permit(draft, channel, seen, now) for channel in draft.frees}
+        freed = {channel: permit for channel, permit in permits.items() if permit is not None}
+        if len(freed) < len(permits):
+            return self._keep_blocked(draft, permits.keys() - freed.keys())
         marks = {channel: block for channel, block in replace(draft, seen=seen).marks.items() if channel not in freed}
         attributes = draft.attributes | dict.fromkeys(draft.cleared, "") | {MARK: format_mark(marks)}
-        body: dict[str, Any] = _known_parts(attributes, draft.lists) | contact_flags(draft.flags)
+        body: dict[str, Any] = _known_parts(draft, attributes) | contact_flags(draft.flags)
         for channel in freed:
             body |= freeing_flag(channel)
         self._put(draft, body)
         with self.state.transaction():
-            for channel, kind in freed.items():
-                grant = draft.channels[channel].verdict.grant
-                address = _address(draft, channel, seen) or draft.key
-                self.state.note_freed(address, channel, grant.source if grant else BREVO, now, kind=kind)
+            for channel, (grant, kind) in freed.items():
+                self.state.note_freed(grant.address, channel, grant.source, now, kind=kind)
             self.state.save_picture([_after(draft, seen, freed, format_mark(marks))])
             blocks = {name: block for name, block in draft.blocks.items() if name not in freed}
             return self._done(draft, Outcome.SENT, blocks=blocks)
@@ -239,8 +234,8 @@ class Singles:
                 return False
         return True
 
-    def _may_free(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> str | None:
-        """The kind of freeing that is permitted, or None."""
+    def _permit(self, draft: Draft, channel: Channel, seen: SeenContact, now: datetime) -> tuple[Fact, str] | None:
+        """The yes on which a channel may be freed now, and the kind of freeing; None where it may not."""
         address = _address(draft, channel, seen)
         if address is None or (channel is Channel.EMAIL and seen.email != draft.email):
             return None
@@ -248,9 +243,9 @@ class Singles:
         if verdict.state is not State.GRANTED or verdict.grant is None:
             return None
         if draft.channels[channel].kind == FOR_UNKNOWN and not verdict.lifted:
-            return FOR_UNKNOWN
+            return verdict.grant, FOR_UNKNOWN
         if self.state.freed_today(verdict.grant.source, now) < self.policy.freed_per_day:
-            return AGAINST_OBJECTION
+            return verdict.grant, AGAINST_OBJECTION
         self._letter(
             draft,
             "many_opt_ins",
@@ -286,20 +281,15 @@ class Singles:
         opened = [fact.at for fact in facts if fact.source == BREVO and fact.state is State.GRANTED and fact.at]
         freed = self.state.freed_at(email, Channel.EMAIL)
         over = max(opened + ([freed] if freed is not None else []), default=None)
-        return statistics_facts(statistics, email, ours, self.clock(), over=over)
+        return statistics_facts(statistics, found.seen, ours, over=over)
 
     # -- what comes of it ---------------------------------------------------------------------------------------
 
     def _refused(self, draft: Draft, refusal: BrevoRefusal, *, again: bool) -> Outcome:
-        duplicates = {name.upper().removesuffix("_ID") for name in refusal.duplicates}
-        if draft.email is not None and SMS in draft.attributes:
-            if duplicates & {SMS, "PHONE"}:
-                letters = phone_letters(draft.changes, refusal.vendor)
-                return self.write(without_phone(draft, letters), again=again)
-            if refusal.status == BAD_REQUEST and not duplicates:
-                # Brevo doesn't say which field it refuses; a number is what it checks hardest.
-                letters = phone_letters(draft.changes, refusal.vendor, "phone_refused", PHONE_REFUSED)
-                return self.write(without_phone(draft, letters), again=again)
+        lesser = without_part(draft, refusal)
+        if lesser is not None:
+            return self.write(lesser, again=again)
+        duplicates = duplicate_kinds(refusal)
         joined = EMAIL in duplicates or (draft.email is None and bool(duplicates))
         if again and (joined or (not draft.exists and draft.guesses)):
             # Someone made the contact since the account was read: look at it, then plan anew.
@@ -348,9 +338,9 @@ class Singles:
         ]
 
 
-def _known_parts(attributes: Mapping[str, Any], lists: Iterable[int]) -> dict[str, Any]:
+def _known_parts(draft: Draft, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a body that have something in them."""
-    parts: dict[str, Any] = {"attributes": dict(attributes), "listIds": sorted(lists)}
+    parts: dict[str, Any] = {"ext_id": draft.ext_id, "attributes": dict(attributes), "listIds": sorted(draft.lists)}
     return {name: value for name, value in parts.items() if value}
 
 

@@ -18,11 +18,9 @@ from tajo_pipelines.brevo.contact_change import (
     ContactPolicy,
     Draft,
     Outcome,
-    phone_letters,
     settle_letters,
 )
 from tajo_pipelines.brevo.contact_plan import ContactPlan, plan_contacts
-from tajo_pipelines.brevo.contact_values import without_phone
 from tajo_pipelines.brevo.enforcement import hold, read_account
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.singles import Singles
@@ -114,7 +112,7 @@ class ContactWriter:
         for draft, message in result.refused:
             self._refuse(draft, message)
             yield draft, Outcome.FAILED
-        alone += [without_phone(draft, phone_letters(draft.changes)) for draft in result.duplicate_phone]
+        alone += result.again
         for draft in alone:
             outcome = self._singles.write(draft)
             leaves = outcome is Outcome.UNCHANGED and draft.leave

@@ -37,11 +37,13 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
         reason: ``unknown`` (nobody said yes) or ``denied:<source>``.
         at: When the call was made.
         until: When it was known to have taken effect; None before.
+        since: When it came to stand for this reason, where it was set for want of a yes at first.
     """
 
     reason: str
     at: datetime
     until: datetime | None = None
+    since: datetime | None = None
 
 
 class ContactEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tajo_pipelines.model.errors import ContractError
+
 
 @dataclass(slots=True)
 class MoneySums:
@@ -47,10 +49,10 @@ class StreamReport:
         """Enforce the balance.
 
         Raises:
-            AssertionError: When records went missing in the count, with all numbers.
+            ContractError: ``unbalanced`` when records went missing in the count, with all numbers.
         """
         entered = self.mapped + self.skipped.total() + self.rejected.total()
         left = self.sent + self.unchanged + self.superseded + self.in_doubt + self.failed
         if self.read != entered or self.mapped != left:
             message = f"the numbers don't balance: {self}"
-            raise AssertionError(message)
+            raise ContractError(message, code="unbalanced")

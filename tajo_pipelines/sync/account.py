@@ -130,6 +130,7 @@ def contact_policy(workspace: Workspace, opened: OpenAccount, *, force: bool = F
         all_contacts=lists.all_contacts,
         subscribers={other.name: own.get(other.name, lists.subscribers) for other in feeding},
         precedence=account.precedence,
+        ext_id_from=account.ext_id_from,
         on_unknown=OnUnknown(account.unknown_on_create),
         force=force,
     )

@@ -17,7 +17,7 @@ from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk.connector import Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Batch
-from tajo_pipelines.store.leases import LeaseTaken
+from tajo_pipelines.store.leases import Lease, LeaseTaken
 from tajo_pipelines.sync.account import OpenAccount, open_account
 from tajo_pipelines.sync.contacts import Origin
 from tajo_pipelines.sync.deletions import deliver_deletions
@@ -51,23 +51,23 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     """
     connection = workspace.connection(request.connection)
     account = workspace.account(connection)
-    with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request):
+    with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
-            _Delivery(workspace, connection, request, opened, parts, delivered).run()
+            _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
         finally:
             _settle(opened, delivered)
         delivered.report.check()
 
 
 @contextmanager
-def _alone(workspace: Workspace, opened: OpenAccount, request: DeliveryRequest) -> Iterator[None]:
+def _alone(workspace: Workspace, opened: OpenAccount, request: DeliveryRequest) -> Iterator[Lease]:
     """One writer an account at a time: a plan rests on what the ledger and the picture say."""
     name = f"deliver/{opened.identity}"
     while True:
         try:
-            with workspace.store.leases.hold(name, f"run {request.run_id}"):
-                yield
+            with workspace.store.leases.hold(name, f"run {request.run_id}") as lease:
+                yield lease
                 return
         except LeaseTaken as taken:
             if taken.name != name:
@@ -99,8 +99,12 @@ class _Delivery:
     delivered: Delivered
     _rejects: list[Letter] = field(default_factory=list)
 
-    def run(self) -> None:
-        """Work the batches off, in the order of their landing, then what the shop deleted."""
+    def run(self, lease: Lease) -> None:
+        """Work the batches off, in the order of their landing, then what the shop deleted; while the account is ours.
+
+        Raises:
+            LeaseLost: This process stood still for so long that another one took the account.
+        """
         names = (self.request.connection, self.request.stream)
         replay = self.request.replay
         batches = list(replay) if replay is not None else self.workspace.store.batches.undelivered(*names)
@@ -110,8 +114,10 @@ class _Delivery:
             with closing(self.workspace.open_source(self.connection)) as source:
                 with told(work, sum(batch.rows for batch in batches)) as tell:
                     for group in _groups(batches):
+                        lease.check()
                         self._deliver(group, source)
                         tell(sum(batch.rows for batch in group))
+                lease.check()
                 if replay is None:
                     deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
         finally:

@@ -57,6 +57,11 @@ class _Wanted:
     document: dict[str, Any]
     hash: str
 
+    @property
+    def contact_key(self) -> str:
+        """Address or number of the buyer; one of them is there, or the order would name nobody."""
+        return self.buyer.email or self.buyer.phone or ""
+
 
 @dataclass(slots=True)
 class OrderDelivery:
@@ -97,6 +102,8 @@ class OrderDelivery:
         current = self._newest(parsed)
         wanted = self._wanted(current)
         self._letters = []
+        over = self._over(wanted)
+        wanted = [item for item in wanted if item.origin.key not in over]
         outcomes = self.writer.write([item.buyer for item in wanted])
         ready: list[_Wanted] = []
         for item, outcome in zip(wanted, outcomes, strict=True):
@@ -107,12 +114,33 @@ class OrderDelivery:
             _add(self.report.money, item.order)
             if outcome is Outcome.FAILED:
                 self._fail(item, "contact_failed", "its buyer couldn't be written: mend that letter first", None)
-            elif item.known is not None and item.known.hash == item.hash and not self.rules.force:
+            elif self._is_unchanged(item):
                 self.report.unchanged += 1
             else:
                 ready.append(item)
         self._send(ready, now)
         self.spent.letters += self._state.write_letters(self._letters, self.run_id)
+
+    def _is_unchanged(self, item: _Wanted) -> bool:
+        return item.known is not None and item.known.hash == item.hash and not self.rules.force
+
+    def _over(self, wanted: Sequence[_Wanted]) -> set[str]:
+        """Keys of unchanged orders whose buyer has another address by now, or was deleted: Brevo keeps those orders.
+
+        Telling of their buyers again would make the contact that a rename has done away with once more.
+        """
+        unchanged = [item for item in wanted if self._is_unchanged(item)]
+        addresses = sorted({item.contact_key for item in unchanged})
+        phones = [address for address in addresses if "@" not in address]
+        there = self._state.contacts(addresses).keys() | self._state.contacts_by_phone(phones).keys()
+        there |= self._state.seen_by_email([address for address in addresses if "@" in address]).keys()
+        there |= self._state.seen_by_phone(phones).keys()
+        gone = [item for item in unchanged if item.contact_key not in there]
+        for item in gone:
+            self.report.mapped += 1
+            self.report.unchanged += 1
+            _add(self.report.money, item.order)
+        return {item.origin.key for item in gone}
 
     def _newest(self, parsed: Sequence[tuple[Record, Order]]) -> list[tuple[Record, Order]]:
         """The newest form of each order, none that is older than what Brevo was given."""
@@ -229,7 +257,7 @@ def _entry(item: _Wanted) -> SourceEntry:
         connection=item.origin.connection,
         stream=STREAM,
         key=item.origin.key,
-        contact_key=item.buyer.email or item.buyer.phone,
+        contact_key=item.contact_key,
         source_time=item.order.updated_at,
         hash=item.hash,
     )

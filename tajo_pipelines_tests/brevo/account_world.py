@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from tajo_pipelines.brevo.client import BrevoClient
@@ -29,6 +30,11 @@ from tajo_pipelines_tests.brevo.stub import FakeCalls
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALL, SUBS_A, SUBS_B = 1, 2, 3
 """Lists: everybody, and the subscribers of the connections a and b."""
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+PHONE, OTHER_PHONE = "+4915112345678", "+4915187654321"
+PATHS = pytest.mark.parametrize("import_from", [1, 1000], ids=["import", "single"])
+"""Runs a test once by imports and once by single writes."""
 
 POLICY = ContactPolicy(all_contacts=ALL, subscribers={"a": SUBS_A, "b": SUBS_B}, import_from=1000)
 
@@ -90,6 +96,7 @@ class World:
     store: Store = field(init=False)
     client: BrevoClient = field(init=False)
     policy: ContactPolicy = POLICY
+    confirmed_only: frozenset[str] = frozenset()
     meanwhile: list[Callable[[], Any]] = field(default_factory=list)
     """Done while an import runs, once each."""
 
@@ -165,6 +172,7 @@ class World:
                 address=address,
                 source=connection,
                 read_at=read_at,
+                confirmed_only=connection in self.confirmed_only,
             )
             for channel, address, said in stated
             if address is not None and said is not None
@@ -213,6 +221,17 @@ class World:
         found = self.contact(email)
         assert found is not None
         return str(found["attributes"].get("TAJO_BLOCKED", ""))
+
+    def contacts(self) -> dict[int, dict[str, Any]]:
+        """Everybody at Brevo, by id."""
+
+        def copy() -> dict[int, dict[str, Any]]:
+            return {
+                found["id"]: {**found, "attributes": dict(found["attributes"]), "listIds": list(found["listIds"])}
+                for found in self.account.people()
+            }
+
+        return self.twin.call(copy)
 
     def journal(self, what: str | None = None) -> list[dict[str, Any]]:
         entries = self.twin.call(lambda: [dict(entry) for entry in self.account.journal.values()])

@@ -12,7 +12,7 @@ import pytest
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import TwinProcess, running_twin
-from tajo_pipelines_tests.e2e.project import FACTOR, Project, hurry
+from tajo_pipelines_tests.e2e.project import FACTOR, Project, hurry, small_shop
 
 Build = Callable[..., Project]
 
@@ -21,6 +21,7 @@ Build = Callable[..., Project]
 def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
     """Makes projects, each over a twin of its own: ``build(customers=60, account=...)``."""
     hurry(monkeypatch, import_from=5)
+    small_shop(monkeypatch)
     monkeypatch.delenv("TAJO_HOME")
     monkeypatch.delenv("DAGSTER_HOME")
     with ExitStack() as stack:

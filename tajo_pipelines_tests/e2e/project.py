@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.clock import SystemClock
 from tajo_pipelines.settings import load_settings
+from tajo_pipelines.store import opening
 from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.store.reports import RunReport
 from tajo_pipelines.sync import account, delivery
@@ -36,6 +38,8 @@ from tajo_pipelines.sync.reports import ALREADY_RUNNING, RunLog
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines.twin.server import TwinProcess
+from tajo_pipelines.twin.shopify import app as shopify
+from tajo_pipelines.twin.shopify.shop import Shop, seed_shop
 
 REPOSITORY = Path(__file__).parents[2]
 FACTOR = 50.0
@@ -74,6 +78,15 @@ def quick_sleep(seconds: float) -> None:
     time.sleep(seconds / FACTOR)
 
 
+def small_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the twin's shops have an order a customer instead of three: most of a run's time goes into reading them."""
+
+    def seeded(customers: int, **more: Any) -> Shop:
+        return seed_shop(customers, orders=customers, **more)
+
+    monkeypatch.setattr(shopify, "seed_shop", seeded)
+
+
 def hurry(monkeypatch: pytest.MonkeyPatch, *, import_from: int | None = None, patience: float = 300.0) -> None:
     """Shorten the engine's waits as the twin's durations are.
 
@@ -87,6 +100,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch, *, import_from: int | None = None, pa
     def made(*given: Any, **more: Any) -> BrevoClient:
         return BrevoClient(*given, **(more | {"sleep": quick_sleep, "patience": patience / FACTOR}))
 
+    def prepared(connection: sqlite3.Connection, record: object) -> None:
+        prepare(connection, record)
+        # A killed process loses nothing by it; only a machine that loses its power would.
+        connection.execute("PRAGMA synchronous=OFF")
+
+    prepare = opening._prepare_sqlite
+    monkeypatch.setattr(opening, "_prepare_sqlite", prepared)
     monkeypatch.setattr(account, "BrevoClient", made)
     monkeypatch.setattr(delivery, "WAIT_FOR_ACCOUNT", 0.02)
     if import_from is not None:

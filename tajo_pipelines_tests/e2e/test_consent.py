@@ -81,6 +81,20 @@ def test_a_changed_address_renames_the_contact_and_makes_no_second_one(build: Bu
     assert not after["neue.adresse@example.com"]["emailBlacklisted"]
 
 
+def test_an_old_order_of_a_guest_does_not_bring_a_renamed_contact_s_old_address_back(build: Build) -> None:
+    project = build()
+    project.sync("full", streams=PEOPLE)
+    email = welcome(project)[0]
+    order = str(project.twin.change("shopify", "create_order", email=email)["order"]["id"])
+    project.sync("incremental")
+    project.twin.change("shopify", "change_email", email=email, to="neu@example.com")
+    project.sync("incremental")
+    ran = project.sync("full")
+    assert email not in project.contacts()
+    assert (ran.orders.sent, ran.writes) == (0, 0)
+    assert project.orders()[order]["contact_id"] == project.contacts()["neu@example.com"]["id"]
+
+
 @LOSING_THE_STORE
 def test_unknown_ones_who_opt_in_later_are_freed_each_once(build: Build, lose: bool) -> None:
     project = build(customers=SHOP, options={"brevo_unsubscribed": seed_shop(SHOP).brevo_unsubscribed_emails(LEFT)})
@@ -117,6 +131,30 @@ def test_who_leaves_at_brevo_between_two_runs_stays_gone(build: Build, lose: boo
         held = project.contacts()
         assert [held[email]["emailBlacklisted"] for email in gone] == [True] * 3
     assert project.journal("freed") == []
+
+
+@LOSING_THE_STORE
+@pytest.mark.parametrize("cause", ["user", "complaint"])
+def test_who_leaves_while_we_block_them_for_want_of_a_yes_stays_gone(build: Build, lose: bool, cause: str) -> None:
+    project = build()
+    project.sync("full", streams=PEOPLE)
+    held = project.contacts()
+    silent = [
+        customer["email"].lower()
+        for customer in project.people()
+        if customer["emailValid"]
+        and customer["emailState"] == "NOT_SUBSCRIBED"
+        and customer["smsState"] != "SUBSCRIBED"
+    ]
+    email = next(email for email in silent if held[email]["emailBlacklisted"])
+    project.twin.change("brevo", "unsubscribe", email=email, cause=cause)
+    if lose:
+        project.lose_store()
+    at = stamp(now() + timedelta(seconds=5))
+    project.twin.change("shopify", "set_consent", email=email, channel="email", state="SUBSCRIBED", at=at)
+    project.sync("full", streams=PEOPLE)
+    assert project.contacts()[email]["emailBlacklisted"]
+    assert project.list_id() not in project.contacts()[email]["listIds"]
 
 
 def test_who_leaves_in_the_shop_is_blocked_and_leaves_the_list(build: Build) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tajo_pipelines.model.errors import ContractError
+from tajo_pipelines.store.leases import Lease, LeaseLost
 from tajo_pipelines.sync import delivery, landing
 from tajo_pipelines.sync.delivery import deliver
 from tajo_pipelines.sync.outcome import Delivered
@@ -80,6 +81,27 @@ def test_batches_are_worked_off_in_parts_that_fit_into_memory(build: Build, monk
     result = delivered(project)
     assert (result.report.read, result.batches) == (90, 3)
     assert result.report.unchanged == 2 * result.report.sent
+
+
+def test_a_process_that_lost_the_account_to_another_one_writes_no_further(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "CHUNK", 30)
+    project = build(customers=30)
+    for _ in range(2):
+        land_only(project)
+    checked: list[str] = []
+
+    def lost_at_the_second(lease: Lease) -> None:
+        checked.append(lease.name)
+        if len(checked) > 1:
+            raise LeaseLost("it wasn't heard of and lost its place")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lease, "check", lost_at_the_second)
+        with pytest.raises(LeaseLost):
+            delivered(project)
+    assert delivered(project).batches == 1
 
 
 def quiet(project: Project) -> set[str]:

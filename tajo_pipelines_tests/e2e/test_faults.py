@@ -30,6 +30,10 @@ PASSING: dict[str, list[dict[str, Any]]] = {
     "Brevo answers 500 for a while": [{"target": "brevo", "status": 500, "times": 3, "after": 4}],
     "Brevo's gateway answers pages": [{"target": "brevo", "status": 502, "probability": 0.2, "times": 10, "seed": 1}],
     "the shop answers 500 for a while": [GRAPHQL | {"status": 500, "times": 3}],
+    "Brevo answers 429 without saying for how long": [
+        {"target": "brevo", "status": 429, "method": "POST", "path": "/contacts/import", "times": 1},
+        {"target": "brevo", "status": 429, "method": "POST", "path": "/orders", "times": 1},
+    ],
     "the shop answers 429": [GRAPHQL | {"status": 429, "times": 2}],
     "the shop's pages are torn": [GRAPHQL | {"action": "torn", "times": 3, "after": 1}],
     "Brevo's answers are torn": [CONTACTS | {"action": "torn", "method": "GET", "times": 2}],

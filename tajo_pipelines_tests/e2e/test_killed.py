@@ -14,7 +14,7 @@ from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines_tests.e2e.conftest import Build
 from tajo_pipelines_tests.e2e.killed import kill_after, kill_at
-from tajo_pipelines_tests.e2e.project import FACTOR, Project, hurry
+from tajo_pipelines_tests.e2e.project import FACTOR, Project, hurry, small_shop
 
 SHOP = 30
 HELD, HELD_AFTERWARDS = "timeout", "after_effect_timeout"
@@ -45,12 +45,13 @@ def outcome(project: Project) -> dict[str, Any]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What an undisturbed run of the same shop leaves."""
     options = TwinOptions(customers=SHOP, tier="unlimited")
-    with pytest.MonkeyPatch.context() as patch, running_twin(options=options, clock=TwinClock(FACTOR)) as twin:
+    with pytest.MonkeyPatch.context() as patch:
         hurry(patch, import_from=5)
-        patch.delenv("TAJO_HOME", raising=False)
-        project = Project.make(Path(tmp_path_factory.mktemp("undisturbed")), twin)
-        project.sync("full")
-        yield outcome(project)
+        small_shop(patch)
+        with running_twin(options=options, clock=TwinClock(FACTOR)) as twin:
+            project = Project.make(Path(tmp_path_factory.mktemp("undisturbed")), twin)
+            project.sync("full")
+            yield outcome(project)
 
 
 @pytest.fixture

@@ -46,7 +46,11 @@ def _unsubscribe(account: Account, arguments: Arguments) -> None:
     if cause not in CAUSES:
         raise ChangeError(f"cause is one of {', '.join(CAUSES)}")
     modified = contact["modifiedAt"]
-    people.block(account, contact, _channel(arguments), blocked=True, by=cause, at=_at(arguments))
+    channel, at = _channel(arguments), _at(arguments)
+    if contact["emailBlacklisted" if channel == "email" else "smsBlacklisted"]:
+        # The link in an older mail works for whoever is blocked already: the statistics tell of it, no flag does.
+        account.note(contact, "blocked", cause, at, channel=channel)
+    people.block(account, contact, channel, blocked=True, by=cause, at=at)
     if not arguments.get("touch", True):
         contact["modifiedAt"] = modified
 

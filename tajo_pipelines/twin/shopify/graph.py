@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -69,8 +70,9 @@ NEEDS: Mapping[str, str] = {
 """Scopes by field."""
 
 
+@cache
 def load_schema() -> GraphQLSchema:
-    """The schema with its resolvers."""
+    """The schema with its resolvers; one for all shops, which come to them in the context."""
     folder = resources.files(__package__)
     schema = build_schema("\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _SDL))
     for name, table in _tables().items():

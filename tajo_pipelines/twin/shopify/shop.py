@@ -187,7 +187,9 @@ class Shop:
         """
         size = min(50, self.made_from.customers // 20) if n is None else n
         made_at = datetime.fromisoformat(self.made_from.at)
-        return seed.unsubscribed_at_brevo(list(self.customers.values()), size, seed.stamp(made_at - timedelta(days=2)))
+        # Brevo's half lets them leave 30 days ago: a confirmed yes since then would rightly lift that.
+        before = seed.stamp(made_at - timedelta(days=31))
+        return seed.unsubscribed_at_brevo(list(self.customers.values()), size, before)
 
     def _is_new(self, key: str, kind: Kind) -> bool:
         of, number = key.split(":")
