@@ -1,6 +1,6 @@
 """Assets of one stream: what is read, and what Brevo is given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -90,7 +90,8 @@ def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.Asse
         with clear_failures():
             opened = workspace.get()
             mode, window = _what_to_read(context, config, opened.now())
-            return Reading(opened, ReadRequest(connection.name, stream, mode, context.run.run_id, window))
+            names = (connection.name, stream)
+            return Reading(opened, ReadRequest(*names, mode, context.run.run_id, window, _ended_well(context.instance)))
 
     return read
 
@@ -136,6 +137,16 @@ def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Seq
             )
 
     return deliver
+
+
+def _ended_well(instance: dg.DagsterInstance) -> Callable[[str], bool]:
+    """Whether a run did; of one that nobody knows any more that is assumed."""
+
+    def ended_well(run_id: str) -> bool:
+        run = instance.get_run_by_id(run_id)
+        return run is None or run.status is dg.DagsterRunStatus.SUCCESS
+
+    return ended_well
 
 
 def _freshness(connection: Connection, stream: str) -> dg.FreshnessPolicy | None:

@@ -7,7 +7,7 @@ from tajo_pipelines.orchestration.names import brevo_key, landing_key
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.reports import RunReport
-from tajo_pipelines.sync.landing import is_whole
+from tajo_pipelines.sync.storage import is_whole
 from tajo_pipelines.sync.thresholds import MALFORMED_SHARE, over_letters, too_malformed
 
 

@@ -12,7 +12,7 @@ from tajo_pipelines.model.report import MoneySums
 from tajo_pipelines.orchestration.names import landing_key
 from tajo_pipelines.store.letters import KeptLetter
 from tajo_pipelines.sync.landing import Landed
-from tajo_pipelines.sync.outcome import Delivered, money_document
+from tajo_pipelines.sync.outcome import Delivered, money_document, notice_document
 from tajo_pipelines.sync.parquet import schema_of
 from tajo_pipelines.sync.reading import ReadRequest
 from tajo_pipelines.sync.request import DeliveryRequest
@@ -65,6 +65,7 @@ def delivered_metadata(delivered: Delivered, workspace: Workspace, request: Deli
         "rejected, why": _counts("reason", "records", report.rejected),
         "money": _money(report.money),
         "money of skipped orders": _money(report.skipped_money),
+        "warnings": _table(["code", "message", "where"], [notice_document(notice) for notice in delivered.notices]),
         "letters": _letters(workspace, request),
         "calls, which": _counts("call", "times", spent.requests),
         "share of an hour's budget": _counts("bucket", "share", shares),

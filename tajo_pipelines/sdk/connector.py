@@ -119,6 +119,8 @@ class Stream:
         incremental: Whether it can be asked for what changed in a window.
         deletes: Whether deletions are seen: whether `Source.deleted` may be asked.
         realtime: Whether webhooks tell of changes.
+        by_change: Whether a window can be gone on with after any page. Otherwise the connector sorts what it has read
+            whole, and a long range is asked for in parts.
     """
 
     name: str
@@ -127,16 +129,19 @@ class Stream:
     incremental: bool
     deletes: bool
     realtime: bool
+    by_change: bool = True
 
     @classmethod
-    def declared(cls, manifest: Manifest, name: str, *, record: type[Canonical], overlap: timedelta) -> Stream:
+    def declared(
+        cls, manifest: Manifest, name: str, *, record: type[Canonical], overlap: timedelta, by_change: bool = True
+    ) -> Stream:
         """The stream as its manifest declares it.
 
         Raises:
             ConfigError: When the manifest has no such stream.
         """
         spec = manifest.stream(name)
-        return cls(name, record, overlap, spec.incremental, spec.deletes, spec.realtime)
+        return cls(name, record, overlap, spec.incremental, spec.deletes, spec.realtime, by_change)
 
 
 class Source(Protocol):

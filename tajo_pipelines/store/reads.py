@@ -80,8 +80,31 @@ class Reads:
     def open_window_read(
         self, connection: str, stream: str, window: Window, now: datetime, max_age: timedelta = MAX_AGE
     ) -> Read:
-        """The interrupted read of just this window, if it is young enough, or a new one."""
+        """The interrupted read from the same time on, if it is young enough and ended no later, or a new one.
+
+        A window that ends now ends later at each start: whoever goes on with it reads what has been added as well.
+        """
         return self._open(connection, stream, ReadKind.WINDOW, window, now, max_age)
+
+    def last_window_read(
+        self, connection: str, stream: str, window: Window, now: datetime, max_age: timedelta = MAX_AGE
+    ) -> Read | None:
+        """The newest read that `open_window_read` would go on with, finished ones among them."""
+        statement = (
+            select(reads)
+            .where(
+                reads.c.connection == connection,
+                reads.c.stream == stream,
+                reads.c.kind == ReadKind.WINDOW,
+                reads.c.state != ReadState.ABANDONED,
+                reads.c.started_at > now - max_age,
+                _within(ReadKind.WINDOW, window),
+            )
+            .order_by(reads.c.id.desc())
+        )
+        with self._database.reading() as reading:
+            row = reading.execute(statement).first()
+        return _read(row) if row is not None else None
 
     def _open(
         self,
@@ -101,7 +124,7 @@ class Reads:
         with self._database.writing() as writing:
             found = writing.execute(
                 select(reads)
-                .where(unfinished, reads.c.started_at > now - max_age, _same_window(kind, window))
+                .where(unfinished, reads.c.started_at > now - max_age, _within(kind, window))
                 .order_by(reads.c.id.desc())
             ).first()
             stale = unfinished if found is None else unfinished & (reads.c.id != found.id)
@@ -149,10 +172,10 @@ def advance(connection: Connection, step: ReadStep, now: datetime) -> None:
     )
 
 
-def _same_window(kind: ReadKind, window: Window) -> ColumnElement[bool]:
+def _within(kind: ReadKind, window: Window) -> ColumnElement[bool]:
     if kind is ReadKind.FULL:
         return reads.c.window_start.is_(None)
-    return (reads.c.window_end == window.end) & reads.c.window_start.is_not_distinct_from(window.start)
+    return (reads.c.window_end <= window.end) & reads.c.window_start.is_not_distinct_from(window.start)
 
 
 def _read(row: Any) -> Read:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from tajo_pipelines.brevo.limits import TIERS
-from tajo_pipelines.model.errors import RejectedRecord
+from tajo_pipelines.model.errors import Notice, RejectedRecord
 from tajo_pipelines.model.letter import Letter
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk.connector import Source
@@ -51,6 +51,8 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     """
     connection = workspace.connection(request.connection)
     account = workspace.account(connection)
+    if connection.streams[request.stream].mode == "realtime":
+        delivered.notices.append(_by_batch(connection, request.stream))
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
@@ -58,6 +60,11 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
         finally:
             _settle(opened, delivered)
         delivered.report.check()
+
+
+def _by_batch(connection: Connection, stream: str) -> Notice:
+    message = f"{stream} of {connection.name} are set to realtime, and read by the schedule: there are no webhooks yet"
+    return Notice("realtime_by_batch", message, f"{connection.where} {stream}".strip())
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.store.batches import Batch, NewBatch
-from tajo_pipelines.sync.parquet import count_rows, read_batch, write_batch
+from tajo_pipelines.sync.parquet import read_batch, write_batch
 from tajo_pipelines.sync.reading import RecordBatch
+from tajo_pipelines.sync.storage import location
 from tajo_pipelines.sync.workspace import Workspace
 
 
@@ -95,17 +95,6 @@ def _by_day(batch: RecordBatch) -> dict[date, list[tuple[Record, Canonical | Non
     return days
 
 
-def location(workspace: Workspace, path: str) -> str:
-    """Where a batch's file is: below the landing's root, a path or a URL."""
-    root = workspace.settings.storage
-    return f"{root.rstrip('/')}/{path}" if "://" in root else str(Path(root) / path)
-
-
 def records_of(workspace: Workspace, batch: Batch) -> Iterator[Record]:
     """The records of a landed batch."""
     return read_batch(location(workspace, batch.path), batch.stream)
-
-
-def is_whole(workspace: Workspace, batch: Batch) -> bool:
-    """Whether a landed batch's file can be read to its end and holds the rows that the store counts."""
-    return count_rows(location(workspace, batch.path)) == batch.rows

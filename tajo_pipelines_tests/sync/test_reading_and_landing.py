@@ -10,8 +10,9 @@ from tajo_pipelines.model.window import Window
 from tajo_pipelines.store.batches import BatchState, Watermark
 from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.sync import reading
-from tajo_pipelines.sync.landing import Landed, land, location, records_of
+from tajo_pipelines.sync.landing import Landed, land, records_of
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
+from tajo_pipelines.sync.storage import location
 from tajo_pipelines_tests.sync.support import NOON, OpenShop, ScriptedWorkspace, page, record
 
 OVERLAP = timedelta(minutes=10)

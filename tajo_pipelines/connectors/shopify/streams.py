@@ -163,7 +163,8 @@ READINGS: Mapping[str, Reading] = {
 }
 
 STREAMS = tuple(
-    Stream.declared(MANIFEST, name, record=reading.record, overlap=OVERLAP) for name, reading in READINGS.items()
+    Stream.declared(MANIFEST, name, record=reading.record, overlap=OVERLAP, by_change=reading.by_change)
+    for name, reading in READINGS.items()
 )
 
 
