@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -13,7 +13,10 @@ from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Stream
 
 MOST_PARTS = 30
-"""Parts into which a range is cut where the platform can't be stopped in the middle: a month goes day by day."""
+"""Parts into which a range is cut at most: a month goes day by day then."""
+
+PART = 50
+"""Records of such a part, about: what an interruption costs at most, and what a question of its own is worth."""
 
 _DAY = timedelta(days=1)
 
@@ -62,13 +65,16 @@ class Place:
         return cls(Window(found.start, found.end), found.cursor, found.done, found.run)
 
 
-def parts(window: Window, stream: Stream, place: Place | None) -> Iterator[tuple[Window, str | None]]:
+def parts(
+    window: Window, stream: Stream, place: Place | None, count: Callable[[Window], int | None]
+) -> Iterator[tuple[Window, str | None]]:
     """What is still to be read, oldest first, each with the cursor to go on with.
 
     Args:
         window: The whole range.
         stream: What is read.
         place: How far an earlier run came, over a range with the same start that ended no later.
+        count: How many records a window has, where the platform tells; asked where a range may be cut.
     """
     start = window.start
     if place is not None:
@@ -83,13 +89,22 @@ def parts(window: Window, stream: Stream, place: Place | None) -> Iterator[tuple
     if start is None or window.start is None or stream.by_change:
         yield Window(start, window.end), None
         return
-    step = _DAY * max(1, math.ceil((window.end - window.start) / _DAY / MOST_PARTS))
+    step = _DAY * _days(Window(start, window.end), count)
     while True:
         end = min(_midnight(start) + step, window.end)
         yield Window(start, end), None
         if end == window.end:
             return
         start = end
+
+
+def _days(window: Window, count: Callable[[Window], int | None]) -> int:
+    """Days of each part of a window whose start is known."""
+    first, last = window.days
+    days = (last - first).days + 1
+    records = count(window) if days > 1 else None
+    wanted = MOST_PARTS if records is None else min(MOST_PARTS, math.ceil(records / PART))
+    return math.ceil(days / max(1, wanted))
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -182,7 +182,7 @@ class _Plan:
             yield self._batch(source, records, step, page.last, self._watermark(records, page))
 
     def _range(self, source: Source) -> Iterator[RecordBatch]:
-        left = list(parts(self.window, self.stream, self.place))
+        left = list(parts(self.window, self.stream, self.place, lambda part: source.count(self.stream.name, part)))
         for number, (part, cursor) in enumerate(left, start=1):
             for records, page in self._pages(source, part, cursor):
                 last = page.last and number == len(left)

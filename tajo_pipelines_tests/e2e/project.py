@@ -81,8 +81,8 @@ def quick_sleep(seconds: float) -> None:
 def small_shop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the twin's shops have an order a customer instead of three: most of a run's time goes into reading them."""
 
-    def seeded(customers: int, **more: Any) -> Shop:
-        return seed_shop(customers, orders=customers, **more)
+    def seeded(customers: int, orders: int | None, seed: int, **more: Any) -> Shop:
+        return seed_shop(customers, customers if orders is None else orders, seed, **more)
 
     monkeypatch.setattr(shopify, "seed_shop", seeded)
 

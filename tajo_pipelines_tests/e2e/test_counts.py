@@ -80,7 +80,7 @@ def test_one_changed_customer_is_exactly_one_contact_written(build: Build) -> No
         mark = project.last_call()
         ran = project.sync(mode)
         assert ran.customers.sent == 1
-        assert project.writes_since(mark) == ["POST /v3/contacts"]
+        assert project.writes_since(mark) == ["POST /v3/contacts", "POST /v3/events"]
         assert names_at(project)[email][0] == name
 
 

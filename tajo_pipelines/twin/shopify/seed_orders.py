@@ -154,11 +154,11 @@ def _guest(draw: random.Random, number: int, earlier: Sequence[_Buyer]) -> _Buye
 
 
 def _date(draw: random.Random, number: int, count: int, now: datetime) -> datetime:
-    """More lately than long ago; one in 150 in the last day."""
+    """More lately than long ago; one in 150 the day before, none since: what is young is told of."""
     if number < max(1, count // 150):
-        return now - timedelta(seconds=draw.randint(600, 22 * 3600))
+        return now - timedelta(seconds=draw.randint(26 * 3600, 46 * 3600))
     past: float = draw.random() ** 1.5
-    return now - timedelta(days=1) - (HISTORY - timedelta(days=2)) * past
+    return now - timedelta(days=2) - (HISTORY - timedelta(days=3)) * past
 
 
 def _draft(draw: random.Random, number: int, at: datetime, buyer: _Buyer) -> Draft:

@@ -17,7 +17,7 @@ Kind = Literal["Customer", "Order", "Product", "ProductVariant", "Collection", "
 """What documents are; variants live inside their product's document."""
 
 
-SEED_VERSION = 2
+SEED_VERSION = 3
 """Rises when the same seed makes another shop: what was kept of an earlier one doesn't fit the new one."""
 
 
