@@ -124,7 +124,7 @@ def test_an_interrupted_full_read_goes_on_from_its_last_landed_page(
 ) -> None:
     monkeypatch.setattr(reading, "BATCH_ROWS", 1)
     project = build(customers=300, connection="    patience: 1")
-    project.twin.faults(GRAPHQL | {"action": "reset", "body": "Customers", "after": 1})
+    project.twin.faults(GRAPHQL | {"action": "reset", "body": "Customers", "after": 2})
     broken = project.try_sync("full", streams=["customers"])
     landed = broken.streams["customers"].details["landed"]["rows"]
     assert 0 < landed < 300
@@ -140,7 +140,7 @@ def test_an_interrupted_full_read_goes_on_from_its_last_landed_page(
 def test_an_interrupted_full_read_is_too_old_after_a_day(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "BATCH_ROWS", 1)
     project = build(customers=150, connection="    patience: 1")
-    project.twin.faults(GRAPHQL | {"action": "reset", "body": "Customers", "after": 1})
+    project.twin.faults(GRAPHQL | {"action": "reset", "body": "Customers", "after": 2})
     broken = project.try_sync("full", streams=["customers"])
     assert broken.error is not None
     project.twin.faults()

@@ -45,7 +45,7 @@ def test_a_fresh_clone_loads(file: str, folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TAJO_TWIN_SHOPIFY_URL", "http://127.0.0.1:9")
     defs = build_definitions(load_settings(folder, require_secrets=False))
     dg.Definitions.validate_loadable(defs)
-    assert len(list(defs.resolve_all_asset_specs())) == (4 if file == "demo.yaml" else 0)
+    assert len(list(defs.resolve_all_asset_specs())) == (8 if file == "demo.yaml" else 0)
 
 
 def test_dagster_validates_a_fresh_clone(folder: Path) -> None:
