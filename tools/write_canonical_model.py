@@ -20,9 +20,11 @@ from tajo_pipelines.mapping.spec import (
     camel_case,
 )
 from tajo_pipelines.mapping.transforms import TRANSFORMS, Transform
+from tajo_pipelines.model.cart import Cart, CartLine
 from tajo_pipelines.model.consent import Channel, Signal, State
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.order import Address, Order, OrderLine
+from tajo_pipelines.model.product import Category, Product, Variant
 
 PAGE = Path(__file__).parents[1] / "docs" / "canonical-model.md"
 
@@ -39,7 +41,7 @@ _ALWAYS = {"email": "contact's address", "phone": "contact's number (`SMS`)"}
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([*_opening(), *_customer(), *_order(), *_transforms()]) + "\n"
+    return "\n".join([*_opening(), *_customer(), *_order(), *_product(), *_cart(), *_transforms()]) + "\n"
 
 
 def _opening() -> list[str]:
@@ -96,6 +98,29 @@ def _order() -> list[str]:
     for title, part in (("Line of an order", OrderLine), ("Address of an order", Address)):
         lines += [f"### {title}", "", *_summary(part), "", *_fields(part), ""]
     return lines
+
+
+def _product() -> list[str]:
+    return [
+        "## Product",
+        "",
+        *_summary(Product),
+        "",
+        *_fields(Product),
+        "",
+        "### Variant",
+        "",
+        *_fields(Variant),
+        "",
+        "### Category",
+        "",
+        *_fields(Category),
+        "",
+    ]
+
+
+def _cart() -> list[str]:
+    return ["## Cart", "", *_summary(Cart), "", *_fields(Cart), "", "### Line of a cart", "", *_fields(CartLine), ""]
 
 
 def _transforms() -> list[str]:
