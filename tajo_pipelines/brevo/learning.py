@@ -94,6 +94,10 @@ def learn(
         blocks: Our blocks on it by the ledger, by channel.
     """
     seen = Seen()
+    if before is None:
+        own = {channel: block for channel, block in blocks.items() if _may_be_on(after, block)}
+        seen.dropped |= {Channel(channel) for channel in blocks.keys() - own.keys()}
+        blocks = own
     for look in _looks(before, after, blocks):
         facts = known.get((look.address, look.channel), [])
         seen.facts += new_facts(facts, _double_opt_in(look))
@@ -108,6 +112,11 @@ def learn(
         else:
             seen.facts += _freed_there(look)
     return seen
+
+
+def _may_be_on(contact: SeenContact, block: Block) -> bool:
+    """Whether a block of the ledger can be this contact's, not that of one with its address that was deleted since."""
+    return contact.created_at <= (block.until or block.at) + BLOCK_SETTLES
 
 
 def _looks(before: SeenContact | None, after: SeenContact, blocks: Mapping[str, Block]) -> Iterator[_Look]:

@@ -47,6 +47,7 @@ class No:
     """``latest`` is the latest date that it can be given.
 
     ``carried``: since when Brevo was read holding a block for it; ``held``: since when it may have been.
+    ``hidden``: said by somebody who was blocked already, so that the contact's statistics alone tell of it.
     """
 
     source: str
@@ -54,6 +55,7 @@ class No:
     latest: datetime
     never: bool = False
     sure: bool = True
+    hidden: bool = False
     carried: datetime | None = None
     held: datetime | None = None
 
@@ -137,7 +139,12 @@ class Oracle:
         for no in list(self.noes[old]):
             lifted = self._lifted(no, self.yeses[old])
             if lifted is not Sure.YES:
-                self.noes[new].add(replace(no, sure=no.sure and sure and lifted is Sure.NO))
+                self.noes[new].add(replace(no, sure=no.sure and sure and lifted is Sure.NO and not no.hidden))
+
+    def lose_statistics(self, email: str) -> None:
+        """The contact with this address is gone, or has another address."""
+        address = (email, Channel.EMAIL)
+        self.noes[address] = {replace(no, sure=no.sure and not no.hidden) for no in self.noes[address]}
 
     def carry(self, address: Address, now: datetime, *, sure: bool) -> None:
         """Brevo was read holding a block on the address; unless sure, it held one and may have been read."""

@@ -271,6 +271,9 @@ class ConsentMachine(RuleBasedStateMachine):
     def _take_in(self) -> None:
         """What people did at Brevo since the last delivery, as far as a reading shows it."""
         fresh = self.world.journal()[self.heard :]
+        for entry in fresh:
+            if entry["what"] in ("deleted", "renamed"):
+                self.oracle.lose_statistics(entry.get("old") or entry["email"])
         self.heard += len(fresh)
         for row in self.world.contacts().values():
             self._take_in_row(row, [entry for entry in fresh if entry["contact"] == row["id"]])
@@ -300,10 +303,10 @@ class ConsentMachine(RuleBasedStateMachine):
         now, first, last = self.hands.moment, self._moment(own[0]["at"]), self._moment(own[-1]["at"])
         never = any(entry["by"] in ("complaint", "hard_bounce") for entry in own)
         if own[-1]["what"] == "blocked":
-            # Of who was blocked already, statistics alone tell, of e-mail; they are read before anybody is freed.
+            # Statistics are read before anybody is freed, but there are none of SMS.
             sure = blocked and (not was_blocked or address[1] is Channel.EMAIL)
             latest = now + timedelta(minutes=3)
-            self.oracle.noes[address].add(No("brevo", last, latest, never=never, sure=sure))
+            self.oracle.noes[address].add(No("brevo", last, latest, never, sure, hidden=was_blocked))
         elif not blocked:
             self.oracle.yeses[address].add(Yes("brevo", last, confirmed=double, sure=was_blocked))
             if any(entry["what"] == "blocked" for entry in own):

@@ -156,3 +156,19 @@ def test_lost_store_keeps_the_shops_no_to_somebody_who_was_unknown(world: World)
     world.hands.wait(hours=1)
     world.deliver(world.customer("9", ANN, says=YES, connection="b"))
     assert not world.mailable(ANN)
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_who_leaves_a_contact_made_anew_at_brevo_isnt_taken_for_somebody_unknown(
+    world: World, channel: Channel
+) -> None:
+    world.deliver(world.customer("1", ANN, phone=PHONE, says=SILENT, sms=SILENT))
+    world.hands.wait(hours=1)
+    world.change("delete_contact", email=ANN)
+    world.hands.wait(hours=1)
+    world.change("create_contact", email=ANN, attributes={"SMS": PHONE})
+    world.change("unsubscribe", email=ANN, channel=channel.value)
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", ANN, phone=PHONE, says=YES, sms=YES))
+    assert not world.mailable(ANN, channel)
+    assert not world.freed_by_us()

@@ -105,6 +105,13 @@ def test_a_guess_that_is_gone_may_never_have_been_there() -> None:
     assert learn(None, OPEN, {}, {"email": GUESS}).dropped == {Channel.EMAIL}
 
 
+def test_who_leaves_a_contact_that_was_made_anew_isnt_taken_for_our_old_guess() -> None:
+    made_later = replace(BLOCKED, created_at=NOON - timedelta(minutes=14))
+    assert taught(None, made_later, block=GUESS) == [(BREVO, State.DENIED, NOON, False)]
+    assert learn(None, made_later, {}, {"email": GUESS}).dropped == {Channel.EMAIL}
+    assert taught(BLOCKED, later(made_later), block=GUESS) == []
+
+
 def test_a_stale_mark_is_taken_off() -> None:
     assert learn(None, replace(OPEN, mark="email:unknown@2026-11-24T11:00:00Z"), {}, {}).marked == {Channel.EMAIL}
 
