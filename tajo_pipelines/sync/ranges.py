@@ -18,6 +18,9 @@ MOST_PARTS = 30
 PART = 50
 """Records of such a part, about: what an interruption costs at most, and what a question of its own is worth."""
 
+SAME_END = timedelta(hours=1)
+"""How much later a range that ends now may end and still be the same one: what changed since is the schedule's."""
+
 _DAY = timedelta(days=1)
 
 
@@ -80,7 +83,7 @@ def parts(
     if place is not None:
         if not place.done:
             yield place.part, place.cursor
-        if place.part.end >= window.end:
+        if _same_end(place.part.end, window.end):
             return
         start = place.part.end
         if start != _midnight(start):
@@ -96,6 +99,11 @@ def parts(
         if end == window.end:
             return
         start = end
+
+
+def _same_end(earlier: datetime, end: datetime) -> bool:
+    """Whether a range that an earlier run read to there has been read to its end."""
+    return earlier >= end or (earlier != _midnight(earlier) and end - earlier <= SAME_END)
 
 
 def _days(window: Window, count: Callable[[Window], int | None]) -> int:

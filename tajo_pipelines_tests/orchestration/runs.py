@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -39,9 +39,10 @@ def launch(
     streams: Sequence[str] = ("customers",),
     tags: dict[str, str] | None = None,
     config: dict[str, Any] | None = None,
+    today: date | None = None,
 ) -> dg.ExecuteInProcessResult:
     """A run as a person launches it, or a schedule: one run over the last days."""
-    today = datetime.now(UTC).date()
+    today = today or datetime.now(UTC).date()
     with project_instance(project.folder) as instance:
         job = build_definitions(load_settings(project.folder, {})).resolve_job_def("shopify")
         return job.execute_in_process(
