@@ -16,13 +16,14 @@ young  = $(shell $(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2
 whole  = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint
+.PHONY: help install demo dev test lint bench
 
 help:
 	@echo "make demo     a shop's customers and orders into Brevo, both played by local twins (RESET=1 starts anew)"
 	@echo "make dev      Dagster's UI over the demo's configuration, with the twins running"
 	@echo "make test     lint, import contracts and tests"
 	@echo "make lint     ruff, mypy and import contracts alone"
+	@echo "make bench    speed and memory, each figure beside what it is compared with, into docs/bench.md"
 	@echo "make install  only fill .venv"
 
 install: $(CORE)
@@ -42,6 +43,9 @@ lint: $(DEV)
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(MARKS)"
 	$(if $(MARKS),@echo "Left out by make test: tests marked browser or soak. bash .ci/run runs every mark.")
+
+bench: $(DEV)
+	$(BIN)/python -m tajo_pipelines_tests.bench.full_sync --out docs/bench.md
 
 $(CORE): pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing into $(VENV), which takes about a minute."

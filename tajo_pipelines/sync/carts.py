@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -66,7 +66,7 @@ class CartDelivery:
     def _state(self) -> AccountState:
         return self.writer.state
 
-    def deliver(self, parsed: Sequence[tuple[Record, Cart]], now: datetime) -> None:
+    def deliver(self, parsed: Iterable[tuple[Record, Cart]], now: datetime) -> None:
         """Tell of carts that were read; rejected ones were counted before.
 
         Args:
@@ -77,7 +77,7 @@ class CartDelivery:
             TajoError: Brevo can't be reached or used; what was told until then is noted.
         """
         self._letters = []
-        wanted = self._wanted(self._newest(parsed, now))
+        wanted = self._wanted(self._newest(list(parsed), now))
         ready: list[_Wanted] = []
         for item, outcome in zip(wanted, self.writer.write([item.owner for item in wanted]), strict=True):
             if outcome is Outcome.SKIPPED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,7 +51,7 @@ class CustomerDelivery:
     def _state(self) -> AccountState:
         return self.writer.state
 
-    def deliver(self, parsed: Sequence[tuple[Record, Customer]], now: datetime) -> None:
+    def deliver(self, parsed: Iterable[tuple[Record, Customer]], now: datetime) -> None:
         """Deliver customers that were read; rejected ones were counted before.
 
         Args:
@@ -62,12 +62,13 @@ class CustomerDelivery:
             TajoError: Brevo can't be reached or used; what was written until then is noted.
         """
         self._letters = []
-        told: list[tuple[ContactChange, Customer]] = []
+        told: list[tuple[ContactChange, Customer | None]] = []
         for record, customer in parsed:
             time_of = record.updated_at or record.read_at
             origin = Origin(self.connection, STREAM, record.key, time_of, record.read_at)
             try:
-                told.append((self.mapper.customer(customer, record.raw, origin), customer))
+                change = self.mapper.customer(customer, record.raw, origin)
+                told.append((change, customer if self.events.rules.may_tell(customer, now) else None))
             except NoIdentifier:
                 self.report.skipped["no_identifier"] += 1
             except RejectedRecord as problem:
@@ -76,12 +77,12 @@ class CustomerDelivery:
         seen = self._state.sources(self.connection, STREAM, [change.key for change, _ in told]).keys()
         outcomes = self.writer.write([change for change, _ in told])
         events: list[Event] = []
-        for (change, customer), outcome in zip(told, outcomes, strict=True):
+        for (change, young), outcome in zip(told, outcomes, strict=True):
             self._count(outcome)
-            if outcome in (Outcome.SENT, Outcome.UNCHANGED):
+            if young is not None and outcome in (Outcome.SENT, Outcome.UNCHANGED):
                 whom = Told(self.connection, change.email, change.phone, change.key in seen)
                 changed = outcome is Outcome.SENT
-                events += customer_events(customer, whom, changed=changed, rules=self.events.rules, now=now)
+                events += customer_events(young, whom, changed=changed, rules=self.events.rules, now=now)
         self.letters += self._state.write_letters(self._letters, self.run_id)
         self.events.send(self.events.plan(events, now))
 

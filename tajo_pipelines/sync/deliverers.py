@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,7 +36,7 @@ from tajo_pipelines.sync.workspace import Workspace
 class Deliverer(Protocol):
     """Carries one kind of record."""
 
-    def deliver(self, parsed: Sequence[tuple[Record, Any]], now: datetime) -> None:
+    def deliver(self, parsed: Iterable[tuple[Record, Any]], now: datetime) -> None:
         """Deliver records with their canonical forms, in the order in which they were read."""
         ...
 

@@ -30,8 +30,9 @@ from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 20_000
-"""Records that are planned together: enough for full imports, little enough for memory."""
+CHUNK = 8_000
+"""Records that are planned together: about 10 kB of memory each. Fewer would make more imports than Brevo lets us watch:
+each takes a look at least, and there are 100 looks an hour."""
 
 WAIT_FOR_ACCOUNT = 1.0
 """Seconds between looks whether another run is done writing to the account."""
@@ -131,23 +132,24 @@ class _Delivery:
             self.parts.settle(self.delivered)
 
     def _deliver(self, group: Sequence[Batch], source: Source) -> None:
-        records = [record for batch in group for record in records_of(self.workspace, batch)]
-        self.delivered.report.read += len(records)
-        self.parts.deliverer.deliver(self._parse(records, source), self.workspace.now())
+        records = (record for batch in group for record in records_of(self.workspace, batch))
+        self.parts.deliverer.deliver(self._parsed(records, source), self.workspace.now())
         state, run_id = self.opened.state, self.request.run_id
         self.delivered.spent.letters += state.write_letters(self._rejects, run_id)
         self._rejects = []
         self.workspace.store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
         self.delivered.batches += len(group)
 
-    def _parse(self, records: Iterable[Record], source: Source) -> list[tuple[Record, Any]]:
-        parsed: list[tuple[Record, Any]] = []
+    def _parsed(self, records: Iterable[Record], source: Source) -> Iterator[tuple[Record, Any]]:
+        """One after the other: whoever needs the raw object for a moment alone never holds all of them."""
         for record in records:
+            self.delivered.report.read += 1
             try:
-                parsed.append((record, source.canonical(record)))
+                form = source.canonical(record)
             except RejectedRecord as problem:
                 self._reject(record, problem)
-        return parsed
+                continue
+            yield record, form
 
     def _reject(self, record: Record, problem: RejectedRecord) -> None:
         self.delivered.report.rejected[problem.reason] += 1

@@ -51,6 +51,10 @@ class EventRules:
         """Whether a cause is young enough to be told."""
         return self.with_events or now - at <= self.live_window
 
+    def may_tell(self, customer: Customer, now: datetime) -> bool:
+        """Whether a customer's form can mean an event at all."""
+        return any(at is not None and self.live(at, now) for at in (customer.created_at, customer.updated_at))
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -92,14 +92,14 @@ class OrderDelivery:
     def _state(self) -> AccountState:
         return self.writer.state
 
-    def deliver(self, parsed: Sequence[tuple[Record, Order]], now: datetime) -> None:
+    def deliver(self, parsed: Iterable[tuple[Record, Order]], now: datetime) -> None:
         """Deliver orders that were read; rejected ones were counted before.
 
         Args:
             parsed: Records with their canonical forms, in the order in which they were read.
             now: The present.
         """
-        current = self._newest(parsed)
+        current = self._newest(list(parsed))
         wanted = self._wanted(current)
         self._letters = []
         over = self._over(wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -81,7 +81,7 @@ class ProductDelivery:
     letters: int = 0
     _letters: list[Letter] = field(default_factory=list)
 
-    def deliver(self, parsed: Sequence[tuple[Record, Product]], now: datetime) -> None:
+    def deliver(self, parsed: Iterable[tuple[Record, Product]], now: datetime) -> None:
         """Deliver products that were read; rejected ones were counted before.
 
         Args:
@@ -92,7 +92,7 @@ class ProductDelivery:
             TajoError: Brevo can't be reached or used; what was sent until then is noted.
         """
         self._letters = []
-        wanted = self._wanted(self._newest(parsed), now)
+        wanted = self._wanted(self._newest(list(parsed)), now)
         self.report.mapped += len(wanted)
         ready = [item for item in wanted if item.documents]
         self.report.unchanged += len(wanted) - len(ready)
