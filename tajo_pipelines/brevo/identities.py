@@ -158,6 +158,9 @@ def _old_key(change: ContactChange, known: Known) -> str | None:
     entry = known.sources.get((change.connection, change.stream, change.key))
     if entry is not None and entry.contact_key is not None:
         return entry.contact_key
+    own = known.by_email.get(change.email) if change.email is not None else None
+    if own is not None and change.source in own.sources.split():
+        return change.email
     seen = known.by_source.get(change.source)
     return (seen.email or seen.phone) if seen is not None else None
 

@@ -31,7 +31,7 @@ from tajo_pipelines.sync.workspace import Workspace
 log = structlog.get_logger(__name__)
 
 CHUNK = 8_000
-"""Records that are planned together: about 10 kB of memory each. Fewer would make more imports than Brevo lets us watch:
+"""Records that are planned together: about 10 kB of memory each. Fewer make more imports than Brevo lets us watch:
 each takes a look at least, and there are 100 looks an hour."""
 
 WAIT_FOR_ACCOUNT = 1.0

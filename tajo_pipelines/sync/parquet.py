@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _RAW = msgspec.json.Encoder(decimal_format="number")
 _CANONICAL = msgspec.json.Encoder()
 _RAW_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+GROUP_ROWS = 500
+"""Rows that are held as Arrow's columns at once; there are dozens of columns, each with buffers of its own."""
+
 _SYSTEM = ("key", "updated_at", "read_at", "raw")
 
 
@@ -108,13 +111,23 @@ def write_batch(
     import pyarrow.parquet as pq
 
     schema = schema_of(canonical)
-    table = _table([_row(record, form, schema) for record, form in zip(records, parsed, strict=True)], schema)
     filesystem, path = fsspec.core.url_to_fs(url)
     filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
     partial = f"{path}.partial"
     with filesystem.open(partial, "wb") as file:
-        pq.write_table(table, file, compression="zstd")
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for at in range(0, len(records), GROUP_ROWS):
+                part = zip(records[at : at + GROUP_ROWS], parsed[at : at + GROUP_ROWS], strict=True)
+                writer.write_table(_table([_row(record, form, schema) for record, form in part], schema))
+    _give_back()
     filesystem.mv(partial, path)
+
+
+def _give_back() -> None:
+    """Hand the memory that Arrow keeps in reserve back: files come every few seconds, and Python needs it meanwhile."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -160,8 +173,9 @@ def read_batch(url: str, stream: str) -> Iterator[Record]:
         raise ContractError(message, code="landing_lost", where=url, hint="sync with --full reads the stream again")
     with filesystem.open(path, "rb") as file:
         parquet = pq.ParquetFile(file)
-        for part in parquet.iter_batches(batch_size=2000, columns=list(_SYSTEM)):
+        for part in parquet.iter_batches(batch_size=GROUP_ROWS, columns=list(_SYSTEM), use_threads=False):
             yield from _records(part.to_pylist(), stream)
+    _give_back()
 
 
 def count_rows(url: str) -> int | None:
@@ -172,10 +186,12 @@ def count_rows(url: str) -> int | None:
     filesystem, path = fsspec.core.url_to_fs(url)
     try:
         with filesystem.open(path, "rb") as file:
-            parts = pq.ParquetFile(file).iter_batches(batch_size=2000)
+            parts = pq.ParquetFile(file).iter_batches(batch_size=GROUP_ROWS, use_threads=False)
             return sum(int(part.num_rows) for part in parts)
     except (FileNotFoundError, pa.ArrowInvalid, pa.ArrowIOError):
         return None
+    finally:
+        _give_back()
 
 
 def _records(rows: Iterable[dict[str, Any]], stream: str) -> Iterator[Record]:

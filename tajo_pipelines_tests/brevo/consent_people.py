@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tajo_pipelines.model.consent import Channel
-from tajo_pipelines_tests.brevo.account_world import EMAIL_FLAG, SMS_FLAG, SUBS_A, SUBS_B, Says
-from tajo_pipelines_tests.brevo.consent_oracle import Address
+from tajo_pipelines_tests.brevo.account_world import EMAIL_FLAG, SMS_FLAG, SUBS_A, SUBS_B, Says, World
+from tajo_pipelines_tests.brevo.consent_oracle import Address, Oracle
 
 EMAILS = [f"p{number}@example.com" for number in range(4)]
 PHONES = [f"+491511234567{number}" for number in range(3)]
@@ -44,3 +44,11 @@ def held(row: dict[str, Any]) -> Iterator[Address]:
 
 def is_blocked(row: dict[str, Any], address: Address) -> bool:
     return bool(row[EMAIL_FLAG if address[1] is Channel.EMAIL else SMS_FLAG])
+
+
+def check_each_is_freed_once(world: World, oracle: Oracle) -> None:
+    """Nobody is freed more often than they opted in."""
+    for email in EMAILS:
+        address = (email, Channel.EMAIL)
+        freed = [e for e in world.freed_by_us() if e["email"] == email and e["channel"] == "email"]
+        assert len(freed) <= len(oracle.yeses[address]), f"{email} was freed more often than it opted in"

@@ -76,3 +76,14 @@ def test_what_the_ledger_holds_of_a_contact_that_only_its_phone_names_isnt_lost(
     entry = world.state.contacts([ANN])[ANN]
     assert entry.sources == {"a:1", "a:2"}
     assert set(entry.blocks) >= {"email"}
+
+
+def test_lost_store_doesnt_take_an_old_address_for_the_last_one(world: World) -> None:
+    world.deliver(world.customer("1", ANN, says=YES), world.customer("9", ANN, says=YES, connection="b"))
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", BOB, says=YES))
+    world.change("unsubscribe", email=ANN)
+    world.lose_store()
+    world.hands.wait(hours=1)
+    world.deliver(world.customer("1", BOB, says=YES))
+    assert world.mailable(BOB)
