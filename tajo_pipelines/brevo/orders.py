@@ -7,15 +7,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from tajo_pipelines.brevo.answers import encode
 from tajo_pipelines.brevo.client import BrevoClient
+from tajo_pipelines.brevo.exchange import Exchange, exchange
 from tajo_pipelines.brevo.refusals import BrevoRefusal
-from tajo_pipelines.model.errors import ConfigError, RejectedRecord
+from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines.model.letter import VendorAnswer
 from tajo_pipelines.model.order import Address, Order, OrderLine
 from tajo_pipelines.model.window import utc
@@ -26,9 +27,6 @@ MAX_ORDERS = 1000
 MAX_BYTES = 4_500_000
 """Size of a batch, below the documented 5 MB."""
 
-_DIGITS = {"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0}
-_DIGITS |= {"UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0}
-_DIGITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 _TOO_LARGE = 413
 _ALL_BAD = 8
 _ENVELOPE = 100
@@ -53,20 +51,6 @@ class _Taken(msgspec.Struct, rename="camel"):
     batch_id: int | float | str
 
 
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """Turns amounts of the shop's currency into the account's."""
-
-    rate: Decimal | None
-    unit: Decimal
-
-    def __call__(self, amount: Decimal) -> Decimal:
-        """The amount in the account's currency, rounded half to even; unchanged within one currency."""
-        if self.rate is None:
-            return amount
-        return (amount * self.rate).quantize(self.unit, rounding=ROUND_HALF_EVEN)
-
-
 def order_document(
     order: Order, *, email: str | None, phone: str | None, rate: Decimal | None, currency: str
 ) -> dict[str, Any]:
@@ -89,31 +73,21 @@ def order_document(
     """
     if not email and not phone:
         raise RejectedRecord("no_identifier", "the order has neither e-mail address nor phone number")
-    exchange = _exchange(order.currency, currency, rate)
+    told = exchange(order.currency, currency, rate)
     document: dict[str, Any] = {
         "id": order.id,
         "createdAt": _milliseconds(order.created_at),
         "updatedAt": _milliseconds(order.updated_at),
         "status": order.status,
-        "amount": exchange(order.net),
+        "amount": told(order.net),
         "storeId": order.store,
         "identifiers": {"email_id": email} if email else {"phone_id": phone},
         "coupons": list(order.coupons),
         "billing": _billing(order.billing, order.payment_method),
-        "products": [_product(line, exchange) for line in order.lines if line.quantity > 0],
-        "metaInfo": _meta(order, exchange),
+        "products": [_product(line, told) for line in order.lines if line.quantity > 0],
+        "metaInfo": _meta(order, told),
     }
     return {name: value for name, value in document.items() if name == "products" or value not in (None, [], {})}
-
-
-def _exchange(shop: str, account: str, rate: Decimal | None) -> _Exchange:
-    if shop == account:
-        return _Exchange(None, Decimal(1))
-    if rate is None:
-        message = f"the shop sells in {shop}, the Brevo account shows {account}"
-        hint = f"give the rate: brevo.rates.{shop}"
-        raise ConfigError(message, code="no_rate", where="brevo.rates", hint=hint)
-    return _Exchange(rate, Decimal(1).scaleb(-_DIGITS.get(account, 2)))
 
 
 def _billing(address: Address | None, payment_method: str | None) -> dict[str, str]:
@@ -133,11 +107,11 @@ def _billing(address: Address | None, payment_method: str | None) -> dict[str, s
     return {name: value for name, value in fields.items() if value}
 
 
-def _product(line: OrderLine, exchange: _Exchange) -> dict[str, Any]:
+def _product(line: OrderLine, told: Exchange) -> dict[str, Any]:
     product: dict[str, Any] = {
         "productId": line.product_id or f"line:{line.sku or _slug(line.title)}",
         "quantity": line.quantity,
-        "price": exchange(line.unit_price),
+        "price": told(line.unit_price),
     }
     if line.variant_id:
         product["variantId"] = line.variant_id
@@ -150,7 +124,7 @@ def _slug(title: str) -> str:
     return re.sub(r"[\W_]+", "-", plain).strip("-")[:80] or "untitled"
 
 
-def _meta(order: Order, exchange: _Exchange) -> dict[str, Any]:
+def _meta(order: Order, told: Exchange) -> dict[str, Any]:
     """What the shop said, in its own currency; amounts as texts, which every version of Brevo's models takes."""
     fields: dict[str, str | Decimal | bool | None] = {
         "gross": order.gross,
@@ -163,7 +137,7 @@ def _meta(order: Order, exchange: _Exchange) -> dict[str, Any]:
         "presentment_currency": order.presentment_currency,
         "name": order.name,
         "fulfillment_status": order.fulfillment_status,
-        "rate": exchange.rate,
+        "rate": told.rate,
         "test": True if order.test else None,
     }
     return {

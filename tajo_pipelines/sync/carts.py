@@ -24,6 +24,7 @@ from tajo_pipelines.model.window import format_time
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
 from tajo_pipelines.sync.event_properties import cart_properties, plain
 from tajo_pipelines.sync.events import CUSTOMERS, EventDelivery, Told, make_event
+from tajo_pipelines.sync.newest import newest_of
 
 STREAM = "carts"
 
@@ -96,19 +97,8 @@ class CartDelivery:
     ) -> list[tuple[Record, Cart, SourceEntry | None]]:
         """The newest form of each cart that has something to tell."""
         known = self._state.sources(self.connection, STREAM, [record.key for record, _ in parsed])
-        newest: dict[str, tuple[Record, Cart]] = {}
-        for record, cart in parsed:
-            rival, given = newest.get(record.key), known.get(record.key)
-            times = [rival[1].updated_at] if rival else []
-            times += [given.source_time] if given else []
-            if any(cart.updated_at < other for other in times):
-                self._supersede()
-                continue
-            if rival is not None:
-                self._supersede()
-            newest[record.key] = (record, cart)
         found = []
-        for record, cart in newest.values():
+        for record, cart in newest_of(parsed, known, self.report):
             given = known.get(record.key)
             reason = self._silent(cart, given, now)
             if reason is None:
@@ -124,10 +114,6 @@ class CartDelivery:
         if not cart.lines and given is None:
             return "empty"
         return None if self.events.rules.live(cart.updated_at, now) else "history"
-
-    def _supersede(self) -> None:
-        self.report.mapped += 1
-        self.report.superseded += 1
 
     def _wanted(self, current: Sequence[tuple[Record, Cart, SourceEntry | None]]) -> list[_Wanted]:
         customers = sorted({cart.customer_id for _, cart, _ in current if cart.customer_id})

@@ -21,6 +21,7 @@ from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import MoneySums, StreamReport
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
 from tajo_pipelines.sync.events import EventDelivery, Told
+from tajo_pipelines.sync.newest import newest_of
 from tajo_pipelines.sync.outcome import Spent
 
 STREAM = "orders"
@@ -145,25 +146,10 @@ class OrderDelivery:
     def _newest(self, parsed: Sequence[tuple[Record, Order]]) -> list[tuple[Record, Order]]:
         """The newest form of each order, none that is older than what Brevo was given."""
         known = self._state.sources(self.connection, STREAM, [record.key for record, _ in parsed])
-        newest: dict[str, tuple[Record, Order]] = {}
-        for record, order in parsed:
-            if order.test:
-                self.report.skipped["test_order"] += 1
-                continue
-            rival, given = newest.get(record.key), known.get(record.key)
-            times = [rival[1].updated_at] if rival else []
-            times += [given.source_time] if given else []
-            if any(order.updated_at < other for other in times):
-                self._supersede()
-                continue
-            if rival is not None:
-                self._supersede()
-            newest[record.key] = (record, order)
-        return list(newest.values())
-
-    def _supersede(self) -> None:
-        self.report.mapped += 1
-        self.report.superseded += 1
+        tests = sum(order.test for _, order in parsed)
+        if tests:
+            self.report.skipped["test_order"] += tests
+        return newest_of(((record, order) for record, order in parsed if not order.test), known, self.report)
 
     def _wanted(self, current: Sequence[tuple[Record, Order]]) -> list[_Wanted]:
         known = self._state.sources(self.connection, STREAM, [record.key for record, _ in current])

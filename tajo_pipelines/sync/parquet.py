@@ -114,11 +114,10 @@ def write_batch(
     filesystem, path = fsspec.core.url_to_fs(url)
     filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
     partial = f"{path}.partial"
-    with filesystem.open(partial, "wb") as file:
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for at in range(0, len(records), GROUP_ROWS):
-                part = zip(records[at : at + GROUP_ROWS], parsed[at : at + GROUP_ROWS], strict=True)
-                writer.write_table(_table([_row(record, form, schema) for record, form in part], schema))
+    with filesystem.open(partial, "wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for at in range(0, len(records), GROUP_ROWS):
+            part = zip(records[at : at + GROUP_ROWS], parsed[at : at + GROUP_ROWS], strict=True)
+            writer.write_table(_table([_row(record, form, schema) for record, form in part], schema))
     _give_back()
     filesystem.mv(partial, path)
 

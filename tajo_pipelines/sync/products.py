@@ -19,6 +19,7 @@ from tajo_pipelines.model.product import Category, Product
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.sync.event_properties import plain
+from tajo_pipelines.sync.newest import newest_of
 
 STREAM = "products"
 CATEGORIES = "categories"
@@ -137,22 +138,7 @@ class ProductDelivery:
     def _newest(self, parsed: Sequence[tuple[Record, Product]]) -> list[tuple[Record, Product]]:
         """The newest form of each product, none that is older than what Brevo was given."""
         known = self.state.sources(self.connection, STREAM, [record.key for record, _ in parsed])
-        newest: dict[str, tuple[Record, Product]] = {}
-        for record, product in parsed:
-            rival, given = newest.get(record.key), known.get(record.key)
-            times = [rival[1].updated_at] if rival else []
-            times += [given.source_time] if given else []
-            if any(product.updated_at < other for other in times):
-                self._supersede()
-                continue
-            if rival is not None:
-                self._supersede()
-            newest[record.key] = (record, product)
-        return list(newest.values())
-
-    def _supersede(self) -> None:
-        self.report.mapped += 1
-        self.report.superseded += 1
+        return newest_of(parsed, known, self.report)
 
     def _wanted(self, current: Sequence[tuple[Record, Product]], now: datetime) -> list[_Wanted]:
         states = self.state.source_states(self.connection, STREAM, [record.key for record, _ in current])
