@@ -102,11 +102,10 @@ def test_numbers_survive_json_as_they_were_written() -> None:
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "deep" / "x.parquet"
 
-    def broken(table: object, target: Any, **_: object) -> None:
-        target.write(b"PAR1 half of it")
+    def broken(writer: pq.ParquetWriter, table: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", broken)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", broken)
     with pytest.raises(OSError, match="No space"):
         write_batch(str(file), Customer, [Record("customers", "7", None, READ, {})], [None])
     assert not file.exists()
