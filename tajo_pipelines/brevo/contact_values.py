@@ -60,9 +60,12 @@ def _choose_phone(draft: Draft, policy: ContactPolicy) -> AttributeEntry | None:
 
 
 def _not_taken(draft: Draft) -> bool:
-    """Whether the number was given before and isn't there: an import drops what it can't read, without a word."""
+    """Whether the number was given before and isn't there: it was refused, or dropped by an import without a word."""
     entry, seen = draft.entry, draft.seen
-    if entry is None or seen is None or entry.sent_at is None or entry.phone != draft.phone:
+    if entry is None or seen is None or entry.sent_at is None or draft.phone is None:
+        return False
+    tried = entry.attributes.get(SMS)
+    if entry.phone != draft.phone and (tried is None or tried.hash != digest(draft.phone)):
         return False
     return seen.phone != draft.phone and seen.read_at > entry.sent_at
 
@@ -126,14 +129,13 @@ def _owns(new: AttributeEntry, old: AttributeEntry | None, name: str, policy: Co
 
 
 def without_phone(draft: Draft, letters: Sequence[Letter]) -> Draft:
-    """The same draft without the number that Brevo refused."""
+    """The same draft without the number that Brevo refused; that it was tried stays noted."""
     attributes = {name: value for name, value in draft.attributes.items() if name != SMS}
     channels: dict[Channel, ChannelPlan] = {
         channel: plan for channel, plan in draft.channels.items() if channel is not Channel.SMS
     }
-    given = {name: entry for name, entry in draft.given.items() if name != SMS}
     letters = [*draft.letters, *letters]
-    return replace(draft, phone=None, attributes=attributes, given=given, channels=channels, letters=letters)
+    return replace(draft, phone=None, attributes=attributes, channels=channels, letters=letters)
 
 
 def without_ext_id(draft: Draft, vendor: VendorAnswer | None = None) -> Draft:

@@ -183,6 +183,9 @@ def _corrected(entry: ContactEntry, pair: Pair, seen: Seen) -> ContactEntry:
 def _is_another(entry: ContactEntry, after: SeenContact) -> bool:
     """Whether a contact that is read for the first time isn't what we gave: it was made later, or joined meanwhile."""
     made_later = entry.sent_at is not None and after.created_at > entry.sent_at + SETTLING
+    if entry.sources and entry.sources <= set(after.sources.split()):
+        # It carries what we wrote last of all: a number that it lacks was dropped, as imports do without a word.
+        return made_later
     lacks_phone = entry.phone is not None and after.phone != entry.phone
     return made_later or lacks_phone or not entry.lists <= after.lists | after.left_lists
 
