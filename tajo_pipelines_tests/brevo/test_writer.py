@@ -116,6 +116,20 @@ def test_a_ticked_box_at_the_checkout_of_a_guest_is_a_yes(world: World, import_f
     assert not world.mailable(BOB)
 
 
+@pytest.mark.parametrize("import_from", [1, 1000], ids=["import", "single"])
+def test_a_number_that_brevo_doesnt_take_is_tried_once(world: World, import_from: int) -> None:
+    """An import drops it without a word, a single write is refused: either way the rest stays given."""
+    change = world.customer("1", ANN, phone="+4912", says=YES, sms=SILENT)
+    assert outcomes(world.deliver(change, import_from=import_from)) == ["sent"]
+    world.hands.wait(hours=1)
+    world.deliver(change, import_from=import_from)
+    written = len(world.writes())
+    for hours in (1, 25):
+        world.hands.wait(hours=hours)
+        assert outcomes(world.deliver(change, import_from=1000)) == ["unchanged"]
+    assert len(world.writes()) == written
+
+
 def test_the_second_of_two_identical_deliveries_writes_nothing(world: World) -> None:
     changes = [
         world.customer("1", ANN, phone=PHONE, says=YES, sms=YES),
