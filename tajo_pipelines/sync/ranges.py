@@ -15,7 +15,7 @@ from tajo_pipelines.sdk.connector import Stream
 MOST_PARTS = 30
 """Parts into which a range is cut at most: a month goes day by day then."""
 
-PART = 50
+PART = 10
 """Records of such a part, about: what an interruption costs at most, and what a question of its own is worth."""
 
 SAME_END = timedelta(hours=1)
