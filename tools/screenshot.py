@@ -45,7 +45,7 @@ class Picture:
 
 
 PICTURES = (
-    Picture("asset-graph", "/locations/tajo/asset-groups/shopify/lineage", ("customers", "orders"), (1440, 1060)),
+    Picture("asset-graph", "/locations/tajo/asset-groups/shopify/lineage", ("customers", "orders"), (1440, 1320)),
     Picture("materialization", "/assets/brevo/shopify/orders?view=events", ("money", "mapped"), (1300, 1280)),
 )
 
