@@ -75,13 +75,19 @@ class Reader:
             try:
                 yield from self.bulk.pages(stream, window, taken_up)
                 return
-            except BulkFailedError as error:
+            except (BulkFailedError, ContractError) as error:
                 _LOG.warning("shopify.bulk_given_up", stream=stream, why=error.message, instead="pages")
         yield from self._sorted(stream, window, pages if first is None else chain((first,), pages))
 
     def _worth(self, stream: str, window: Window | None) -> bool:
-        count, cost = self.count(stream, window), self.paging.cost(stream)
+        cost = self.paging.cost(stream)
         if cost is None:
+            return False
+        try:
+            count = self.count(stream, window)
+        except ContractError as error:
+            # The count only helps to choose: what can't be counted can still be read.
+            _LOG.warning("shopify.not_counted", stream=stream, why=error.message, instead="pages")
             return False
         seconds = seconds_of_paging(count, self.paging.size(stream).size, cost)
         _LOG.info("shopify.paging_estimated", stream=stream, objects=count, seconds=round(seconds))

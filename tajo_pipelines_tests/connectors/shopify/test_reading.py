@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from tajo_pipelines.connectors.shopify import streams
+from tajo_pipelines.connectors.shopify import reading, streams
+from tajo_pipelines.connectors.shopify.bulk import BulkReader
 from tajo_pipelines.connectors.shopify.connector import ShopifySource
+from tajo_pipelines.connectors.shopify.reading import Reader
 from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError, RetryableError
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Page
@@ -212,3 +214,17 @@ def test_a_count_is_what_a_read_brings_or_nothing() -> None:
             assert source.count(stream, None) == len(keys(source.read(stream, None)))
         assert source.count("orders", window) == len(keys(source.read("orders", window)))
         assert source.count("customers", window) is None  # their search takes whole days
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise ContractError("not served", where="there")
+
+
+@pytest.mark.parametrize("missing", [(Reader, "count"), (BulkReader, "pages")], ids=["count", "bulk"])
+def test_what_a_platform_cant_count_or_export_is_read_by_pages(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[type, str]
+) -> None:
+    monkeypatch.setattr(reading, "WORTH", -1.0)
+    monkeypatch.setattr(*missing, _refuse)
+    with opened(Shop(largest_page=3)) as (source, _):
+        assert keys(source.read("orders", None)) == [str(number) for number in range(8001, 8008)]
