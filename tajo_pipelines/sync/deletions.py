@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from tajo_pipelines.model.customer import Customer
+from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.model.product import Product
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Deleted, Source
@@ -27,8 +28,11 @@ FIRST_LOOK = timedelta(days=1)
 
 def deliver_deletions(
     workspace: Workspace, connection: Connection, request: DeliveryRequest, parts: Parts, source: Source
-) -> None:
+) -> Notice | None:
     """Carry out what was deleted since the last look; the watermark moves once it is done.
+
+    A platform that doesn't tell its deletions now makes a warning, not a failure: what was read has been delivered,
+    and the next look reaches back as far.
 
     Args:
         workspace: Settings and store.
@@ -37,21 +41,28 @@ def deliver_deletions(
         parts: What carries its records.
         source: The opened connection.
 
+    Returns:
+        A warning where the platform's deletions couldn't be read.
+
     Raises:
-        TajoError: The platform or Brevo can't be reached or used; the same deletions are found again then.
+        TajoError: Brevo can't be reached or used; the same deletions are found again then.
     """
     stream = workspace.connector(connection).stream(request.stream)
     apply = _APPLY.get(parts.kind)
     if not stream.deletes or apply is None:
-        return
+        return None
     name, now = f"{request.stream}/deleted", workspace.now()
     last = workspace.store.batches.watermark(connection.name, name) or now - FIRST_LOOK
     window = Window(min(last, now) - stream.overlap, now)
-    found = {gone.key: gone for gone in source.deleted(request.stream, window)}
+    try:
+        found = {gone.key: gone for gone in source.deleted(request.stream, window)}
+    except TajoError as error:
+        return Notice("deletions_unread", f"what was deleted couldn't be read: {error}", f"{connection.name}/{name}")
     if found:
         log.info("deleted at the source", connection=connection.name, stream=request.stream, records=len(found))
         apply(workspace, connection, request, parts, list(found.values()))
     workspace.store.batches.set_watermark(Watermark(connection.name, name, now))
+    return None
 
 
 def _products(

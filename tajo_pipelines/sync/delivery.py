@@ -127,7 +127,8 @@ class _Delivery:
                         tell(sum(batch.rows for batch in group))
                 lease.check()
                 if replay is None:
-                    deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
+                    notice = deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
+                    self.delivered.notices += [notice] if notice is not None else []
         finally:
             self.parts.settle(self.delivered)
 
