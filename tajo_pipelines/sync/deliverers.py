@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from tajo_pipelines.brevo.writer import ContactWriter
 from tajo_pipelines.model.cart import Cart
@@ -13,7 +12,7 @@ from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.letter import LetterKind
 from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.product import Product
-from tajo_pipelines.model.record import Canonical, Record
+from tajo_pipelines.model.record import Canonical
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.sync.account import (
     OpenAccount,
@@ -31,15 +30,6 @@ from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.products import ProductDelivery, ProductRules
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
-
-
-class Deliverer(Protocol):
-    """Carries one kind of record."""
-
-    def deliver(self, parsed: Iterable[tuple[Record, Any]], now: datetime) -> None:
-        """Deliver records with their canonical forms, in the order in which they were read."""
-        ...
-
 
 LETTER_KINDS: Mapping[type[Canonical], LetterKind] = {
     Customer: LetterKind.RECORD,
