@@ -7,16 +7,19 @@ store or Dagster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
 from tajo_pipelines.sdk.manifest import Manifest
+
+if TYPE_CHECKING:  # webhooks needs what stands here
+    from tajo_pipelines.sdk.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,24 @@ class Source(Protocol):
         """
         ...
 
+    def fetch(self, stream: str, keys: Sequence[str]) -> Iterator[Record]:
+        """Read single records as they are now: with one call for many, where the platform can do that.
+
+        Args:
+            stream: Name of a stream that says ``realtime``.
+            keys: Keys of its records, each once; any number.
+
+        Yields:
+            Those that there are, in any order; a key that leads nowhere is left out.
+
+        Raises:
+            ConfigError: The stream's records can't be read one by one (code ``fetch_absent``).
+            AuthError: Credentials or permissions don't suffice.
+            RetryableError: The platform didn't answer within the patience.
+            ContractError: It answered against its documents.
+        """
+        ...
+
     def canonical(self, record: Record) -> Canonical:
         """The canonical form of one record: no call, no look at anything but the record.
 
@@ -239,11 +260,16 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """What a connector's folder exports as ``CONNECTOR``."""
+    """What a connector's folder exports as ``CONNECTOR``.
+
+    Attributes:
+        webhooks: How the platform's webhooks are proved and read; None where the manifest declares them absent.
+    """
 
     manifest: Manifest
     streams: tuple[Stream, ...]
     open: Opener
+    webhooks: Webhooks | None = None
 
     def stream(self, name: str) -> Stream:
         """A stream by its name.

@@ -13,17 +13,21 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    LargeBinary,
     Text,
     text,
 )
 
 from tajo_pipelines.store.column_types import FreeText, Serial, UtcTime
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest migration, as `migrations` knows it; kept here so that an up-to-date store opens without Alembic."""
 
 OPEN_LETTERS = "state IN ('open', 'retrying')"
 """Letters of which there is one a cause."""
+
+OPEN_DELIVERIES = "state IN ('pending', 'leased')"
+"""Deliveries that are still to be worked off."""
 
 metadata = MetaData(
     naming_convention={
@@ -314,6 +318,73 @@ run_reports = Table(
     Column("finished_at", UtcTime),
     Column("status", Text, nullable=False),
     Index("ix_run_reports_stream", "connection", "stream", "started_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("stream", Text),
+    Column("key", FreeText),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("source_at", UtcTime),
+    Column("received_at", UtcTime, nullable=False),
+    Column("not_before", UtcTime),
+    Column("lease", Text),
+    Column("lease_until", UtcTime),
+    Column("delivered_at", UtcTime),
+    Column("duplicates", Integer, nullable=False),
+    Column("error", FreeText),
+    Column("body", LargeBinary, nullable=False),
+    Index("uq_deliveries_id", "connection", "delivery_id", unique=True),
+    Index(
+        "ix_deliveries_open",
+        "connection",
+        "stream",
+        "id",
+        sqlite_where=text(OPEN_DELIVERIES),
+        postgresql_where=text(OPEN_DELIVERIES),
+    ),
+    Index("ix_deliveries_received", "received_at"),
+    Index("ix_deliveries_key", "connection", "stream", "key"),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("hash", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("objected", Boolean, nullable=False),
+    Column("erased_at", UtcTime, nullable=False),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("request", FreeText),
+    Column("at", UtcTime, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("ix_receipts_at", "at"),
 )
 
 meta = Table(
