@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tajo_pipelines.store.account_state import AccountState
 from tajo_pipelines.store.batches import Batches
 from tajo_pipelines.store.budget import Budget
-from tajo_pipelines.store.calls import Calls
+from tajo_pipelines.store.calls import CallHistory, Calls
 from tajo_pipelines.store.database import Database, present, upsert
 from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.leases import Leases
@@ -32,6 +32,7 @@ class Store:
         leases: One holder a name.
         letters: Dead letters of all connections.
         reports: Numbers of runs.
+        history: Calls to all accounts.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = present) -> None:
@@ -42,6 +43,7 @@ class Store:
         self.leases = Leases(database)
         self.letters = Letters(database, clock)
         self.reports = RunReports(database)
+        self.history = CallHistory(database)
 
     def account(self, account: str) -> AccountState:
         """The state of one Brevo account, by its identity."""

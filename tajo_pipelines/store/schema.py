@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from tajo_pipelines.store.column_types import FreeText, Serial, UtcTime
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration, as `migrations` knows it; kept here so that an up-to-date store opens without Alembic."""
 
 OPEN_LETTERS = "state IN ('open', 'retrying')"
@@ -249,6 +249,7 @@ letters = Table(
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
     Column("run_id", Text, nullable=False),
+    Column("call_id", Serial),
     Index(
         "uq_letters_open",
         "connection",
@@ -262,6 +263,7 @@ letters = Table(
         postgresql_where=text(OPEN_LETTERS),
     ),
     Index("ix_letters_state", "state", "connection", "stream"),
+    Index("ix_letters_call", "call_id"),
 )
 
 calls = Table(
@@ -281,6 +283,7 @@ calls = Table(
     Column("response", FreeText, nullable=False),
     Column("bytes_sent", Integer, nullable=False),
     Index("ix_calls_at", "at"),
+    Index("ix_calls_account", "account", "at"),
     Index("ix_calls_run", "run_id"),
 )
 
