@@ -31,12 +31,14 @@ class Answer:
         body: Decoded JSON; None where there is none.
         headers: Names in lower case.
         where: METHOD and template, for errors.
+        call_id: Number of the kept call; None where it isn't kept.
     """
 
     status: int
     body: Any
     headers: Mapping[str, str]
     where: str = ""
+    call_id: int | None = None
 
     def to(self, shape: type[_Shape]) -> _Shape:
         """The body as a typed object; fields that it doesn't name are passed over.

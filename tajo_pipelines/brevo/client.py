@@ -243,11 +243,13 @@ class BrevoClient:
         self._count(call)
         decoded, sound = decode(response.content)
         shown = decoded if sound else response.content[:2000].decode(errors="replace")
-        self._keep(call, at, began, status=response.status_code, response=shown)
+        kept = self._keep(call, at, began, status=response.status_code, response=shown)
         self._observe(call, response)
-        return self._judge(call, response, decoded, sound=sound)
+        return self._judge(call, response, decoded, kept, sound=sound)
 
-    def _judge(self, call: _Outgoing, response: requests.Response, decoded: Any, *, sound: bool) -> Answer | Trouble:
+    def _judge(
+        self, call: _Outgoing, response: requests.Response, decoded: Any, kept: int | None, *, sound: bool
+    ) -> Answer | Trouble:
         status = response.status_code
         if status == 429:
             with self._lock:
@@ -260,8 +262,8 @@ class BrevoClient:
             return Trouble(f"Brevo's answer is torn or no JSON ({status})", reached=True)
         if status < 300 or status in call.accept:
             named = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(status, decoded, named, call.where)
-        raise refusal(status, decoded, where=call.where, secret=self.api_key)
+            return Answer(status, decoded, named, call.where, kept)
+        raise refusal(status, decoded, where=call.where, secret=self.api_key, call_id=kept)
 
     def _unanswered(self, call: _Outgoing, error: requests.RequestException) -> Trouble:
         host = urlsplit(self.base_url).netloc
@@ -293,8 +295,8 @@ class BrevoClient:
             reset=reset,
         )
 
-    def _keep(self, call: _Outgoing, at: datetime, began: float, *, status: int, response: object) -> None:
-        self.calls.record(
+    def _keep(self, call: _Outgoing, at: datetime, began: float, *, status: int, response: object) -> int | None:
+        return self.calls.record(
             Call(
                 at=at,
                 run_id=self.run_id,

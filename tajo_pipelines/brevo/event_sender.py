@@ -96,7 +96,7 @@ class EventSender:
             if answer is None:
                 continue
             if answer.status in _REFUSED:
-                vendor = vendor_answer(answer.status, answer.body, self.client.api_key)
+                vendor = vendor_answer(answer.status, answer.body, self.client.api_key, answer.call_id)
                 self.refuse(event, "refused", "Brevo refuses this event", vendor)
                 self._stop_if_nothing_is_taken(answer)
             else:
@@ -120,7 +120,7 @@ class EventSender:
             self.doubt([event for event, _ in group], "Brevo took a part of the batch and doesn't say which")
             return
         for index, message in named.items():
-            vendor = vendor_answer(400, {"message": message}, self.client.api_key)
+            vendor = vendor_answer(400, {"message": message}, self.client.api_key, answer.call_id)
             self.refuse(group[index][0], "refused", "Brevo refuses this event", vendor)
         if answer.status == _PARTLY:
             self._accept([event for event, _ in others])

@@ -67,8 +67,8 @@ class Budget(Protocol):
 class CallLog(Protocol):
     """Keeps every call."""
 
-    def record(self, call: Call) -> None:
-        """Keep one call."""
+    def record(self, call: Call) -> int | None:
+        """Keep one call; its number, by which a letter can name it."""
         ...
 
 

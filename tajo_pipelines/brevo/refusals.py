@@ -38,19 +38,19 @@ def words(vendor: VendorAnswer) -> str:
     return f"{head}: {vendor.message}" if vendor.message else head
 
 
-def vendor_answer(status: int, body: Any, secret: str = "") -> VendorAnswer:
-    """What an answer says, with secrets and personal data removed."""
+def vendor_answer(status: int, body: Any, secret: str = "", call_id: int | None = None) -> VendorAnswer:
+    """What an answer says, with secrets and personal data removed; ``call_id`` is the kept call that it answers."""
     if not isinstance(body, Mapping):
-        return VendorAnswer(status, "", "")
+        return VendorAnswer(status, "", "", call_id)
     message = str(body.get("message") or "")[:300]
     if secret:
         message = message.replace(secret, "***")
-    return VendorAnswer(status, str(body.get("code") or "")[:100], mask_words(message))
+    return VendorAnswer(status, str(body.get("code") or "")[:100], mask_words(message), call_id)
 
 
-def refusal(status: int, body: Any, *, where: str, secret: str = "") -> TajoError:
+def refusal(status: int, body: Any, *, where: str, secret: str = "", call_id: int | None = None) -> TajoError:
     """The error for an answer with status 3xx or 4xx, but for those that are worth repeating."""
-    vendor = vendor_answer(status, body, secret)
+    vendor = vendor_answer(status, body, secret, call_id)
     if status < 400:
         hint = "BREVO_BASE_URL must name the API itself, like https://api.brevo.com/v3"
         return ConfigError(f"Brevo's address answers with a redirect ({status})", where=where, hint=hint)

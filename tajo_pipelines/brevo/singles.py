@@ -92,14 +92,7 @@ class Singles:
 
     def _upsert(self, draft: Draft) -> bool:
         """Create or update; whether the contact was created."""
-        body: dict[str, Any] = {"updateEnabled": draft.exists or not draft.guesses}
-        if draft.email is not None:
-            body["email"] = draft.email
-        attributes = draft.sent | dict.fromkeys(draft.cleared, "")
-        if draft.email is None and draft.phone is not None:
-            attributes = {SMS: draft.phone} | attributes
-        body |= _known_parts(draft, attributes) | contact_flags(draft.flags)
-        return self.client.request("POST", CONTACTS, body=body).status == CREATED
+        return self.client.request("POST", CONTACTS, body=upsert_body(draft)).status == CREATED
 
     def _put(self, draft: Draft, body: Mapping[str, Any]) -> None:
         identifier, kind = _identifier(draft)
@@ -336,6 +329,17 @@ class Singles:
             )
             for change in draft.changes
         ]
+
+
+def upsert_body(draft: Draft) -> dict[str, Any]:
+    """What POST /contacts is told of a draft."""
+    body: dict[str, Any] = {"updateEnabled": draft.exists or not draft.guesses}
+    if draft.email is not None:
+        body["email"] = draft.email
+    attributes = draft.sent | dict.fromkeys(draft.cleared, "")
+    if draft.email is None and draft.phone is not None:
+        attributes = {SMS: draft.phone} | attributes
+    return body | _known_parts(draft, attributes) | contact_flags(draft.flags)
 
 
 def _known_parts(draft: Draft, attributes: Mapping[str, Any]) -> dict[str, Any]:

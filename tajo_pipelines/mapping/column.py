@@ -56,7 +56,8 @@ class Column:
         source: Its source as named; None where the default alone speaks.
         field: The canonical field that it reads; None where ``get`` has to compute.
         get: Reads the source; may raise `UnfitValue`.
-        finish: Transforms and type: answers None where the value turned out empty.
+        steps: Its transforms as the rule names them, each with what it does.
+        fitted: Brings what comes out to the type; answers None where that is empty.
         default: Makes the value for when the source says nothing.
     """
 
@@ -65,7 +66,8 @@ class Column:
     kind: AttributeType
     field: str | None
     get: Get | None
-    finish: Finish
+    steps: tuple[tuple[str, Step], ...]
+    fitted: Finish
     default: Callable[[], AttributeValue] | None
 
     def problem(self, reason: UnfitValue) -> FieldProblem:
@@ -75,7 +77,8 @@ class Column:
 
     def settler(self) -> Settle:
         """The function that puts a source's value where it belongs."""
-        target, finish, default, problem = self.target, self.finish, self.default, self.problem
+        target, default, problem = self.target, self.default, self.problem
+        finish = _finisher([step for _, step in self.steps], self.fitted)
 
         def settle(
             value: Any, values: dict[str, AttributeValue], cleared: list[str], problems: list[FieldProblem]
@@ -120,7 +123,8 @@ def compile_column(rule: RuleLike) -> Column:
         kind=kind,
         field=source if get is None else None,
         get=get,
-        finish=_finisher([step for _, step in resolved], fit(kind)),
+        steps=tuple((text, step) for text, (_, step) in zip(rule.transforms, resolved, strict=True)),
+        fitted=fit(kind),
         default=_default(rule, kind),
     )
 
@@ -131,7 +135,7 @@ def _constant(rule: RuleLike) -> Column:
         message = f"{rule.target} has no source" + (" to transform" if rule.transforms else " and no default")
         raise ConfigError(message, code="unknown_source", where=rule.where)
     kind = type_of(type(rule.default)) if rule.type is None else resolve_type(rule.type, rule.where)
-    return Column(rule.target, None, kind, None, lambda _customer, _raw: None, fit(kind), _default(rule, kind))
+    return Column(rule.target, None, kind, None, lambda _customer, _raw: None, (), fit(kind), _default(rule, kind))
 
 
 def _getter(source: str, where: str) -> Get | None:

@@ -37,6 +37,7 @@ class CompiledMapping:
     Attributes:
         types: Brevo type of every attribute that the mapping writes.
         identity: Canonical fields that the mapping names as the contact's identity: ``email``, ``phone``.
+        columns: What it does, by target in order.
         lineage: Pairs of attribute and source, sorted; a source is a canonical field or ``raw.<JMESPath>``.
     """
 
@@ -44,6 +45,7 @@ class CompiledMapping:
         ordered = sorted(columns, key=lambda column: column.target)
         plain = [column for column in ordered if column.field is not None]
         self.types: Mapping[str, AttributeType] = {column.target: column.kind for column in ordered}
+        self.columns: tuple[Column, ...] = tuple(ordered)
         self.identity = identity
         self.lineage: tuple[tuple[str, str], ...] = _lineage(ordered, identity)
         self._plain: tuple[Settle, ...] = tuple(column.settler() for column in plain)

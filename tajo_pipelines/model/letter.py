@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -20,11 +20,16 @@ class LetterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VendorAnswer:
-    """What the vendor said, without secrets and personal data."""
+    """What the vendor said, without secrets and personal data.
+
+    Attributes:
+        call_id: The kept call that was answered so; None where it isn't known. What was said doesn't differ by it.
+    """
 
     status: int
     code: str
     message: str
+    call_id: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
-from tajo_pipelines.store.database import Database
-from tajo_pipelines.store.schema import calls
+from tajo_pipelines.store.database import CHUNK, Database, new_id
+from tajo_pipelines.store.schema import calls, letters, run_reports
 
 _FIELDS = (
     "at",
@@ -105,6 +106,95 @@ class KeptCall:
     bytes_sent: int
 
 
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are wanted; what isn't said doesn't matter.
+
+    Attributes:
+        accounts: By their identities.
+        connection: That of the run that made the call; calls outside of runs have none.
+        path: A part of the path, masked as it is kept.
+        statuses: Each a status, or the first and last of a range. 0 is a call without an answer.
+        since: Not before.
+        until: Before.
+        ids: Numbers of calls.
+    """
+
+    accounts: Collection[str] | None = None
+    run_id: str | None = None
+    connection: str | None = None
+    path: str | None = None
+    statuses: Sequence[tuple[int, int]] = ()
+    bucket: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Collection[int] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL."""
+        found: list[ColumnElement[bool]] = []
+        if self.accounts is not None:
+            found.append(calls.c.account.in_(self.accounts))
+        if self.ids is not None:
+            found.append(calls.c.id.in_(self.ids))
+        for column, value in ((calls.c.run_id, self.run_id), (calls.c.bucket, self.bucket)):
+            if value is not None:
+                found.append(column == value)
+        if self.connection is not None:
+            runs = select(run_reports.c.run_id).where(run_reports.c.connection == self.connection)
+            found.append(calls.c.run_id.in_(runs))
+        if self.path is not None:
+            found.append(calls.c.path.contains(self.path, autoescape=True))
+        if self.statuses:
+            found.append(or_(*(calls.c.status.between(first, last) for first, last in self.statuses)))
+        if self.since is not None:
+            found.append(calls.c.at >= self.since)
+        if self.until is not None:
+            found.append(calls.c.at < self.until)
+        return found
+
+
+class CallHistory:
+    """The calls to all accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, wanted: CallFilter, limit: int = 1000) -> list[KeptCall]:
+        """Calls, the newest first."""
+        statement: Select[Any] = select(calls).where(*wanted.conditions())
+        with self._database.reading() as connection:
+            rows = connection.execute(statement.order_by(calls.c.id.desc()).limit(limit))
+            return [_kept(row) for row in rows]
+
+    def count(self, wanted: CallFilter) -> int:
+        """How many there are."""
+        statement = select(func.count()).select_from(calls).where(*wanted.conditions())
+        with self._database.reading() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def accounts(self) -> list[str]:
+        """The identities of all accounts that calls are kept of."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(calls.c.account).distinct().order_by(calls.c.account)).scalars()
+            return list(found)
+
+    def connections(self, run_ids: Collection[str]) -> dict[str, str]:
+        """Connection by run, of runs that a connection made."""
+        statement = select(run_reports.c.run_id, run_reports.c.connection).where(run_reports.c.run_id.in_(run_ids))
+        with self._database.reading() as connection:
+            return {row.run_id: row.connection for row in connection.execute(statement)}
+
+    def letters(self, ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """Ids of the letters that these calls' answers caused."""
+        statement = select(letters.c.call_id, letters.c.id).where(letters.c.call_id.in_(ids)).order_by(letters.c.id)
+        found: dict[int, tuple[str, ...]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(statement):
+                found[row.call_id] = (*found.get(row.call_id, ()), row.id)
+        return found
+
+
 class Calls:
     """The calls to one account."""
 
@@ -112,11 +202,11 @@ class Calls:
         self._database = database
         self._account = account
 
-    def record(self, call: CallFacts) -> None:
-        """Keep one call."""
+    def record(self, call: CallFacts) -> int:
+        """Keep one call; its number."""
         row: dict[str, Any] = {name: getattr(call, name) for name in _FIELDS}
         with self._database.writing() as connection:
-            connection.execute(insert(calls).values(account=self._account, **row))
+            return new_id(connection.execute(insert(calls).values(account=self._account, **row)))
 
     def list(
         self,
@@ -127,20 +217,35 @@ class Calls:
         limit: int = 1000,
     ) -> list[KeptCall]:
         """Calls, the newest first."""
-        statement = select(calls).where(calls.c.account == self._account)
-        if run_id is not None:
-            statement = statement.where(calls.c.run_id == run_id)
-        if since is not None:
-            statement = statement.where(calls.c.at >= since)
-        if statuses:
-            statement = statement.where(calls.c.status.in_(statuses))
-        with self._database.reading() as connection:
-            rows = connection.execute(statement.order_by(calls.c.id.desc()).limit(limit))
-            return [KeptCall(**row._asdict()) for row in rows]
+        wanted = CallFilter(
+            accounts=(self._account,),
+            run_id=run_id,
+            since=since,
+            statuses=[(status, status) for status in statuses],
+        )
+        return CallHistory(self._database).find(wanted, limit)
 
-    def purge(self, before: datetime) -> int:
-        """Drop calls older than a moment; how many went."""
-        with self._database.writing() as connection:
-            return connection.execute(
-                delete(calls).where(calls.c.account == self._account, calls.c.at < before)
-            ).rowcount
+    def purge(self, before: datetime, size: int = CHUNK) -> int:
+        """Drop calls older than a moment, so many in a transaction; how many went.
+
+        Letters forget a call that goes: SQLite may give its number to another one.
+        """
+        gone = 0
+        while True:
+            with self._database.writing() as connection:
+                went = self._purge(connection, before, size)
+            gone += went
+            if went < size:
+                return gone
+
+    def _purge(self, connection: Connection, before: datetime, size: int) -> int:
+        old = select(calls.c.id).where(calls.c.account == self._account, calls.c.at < before).limit(size)
+        ids = list(connection.execute(old).scalars())
+        if ids:
+            connection.execute(update(letters).where(letters.c.call_id.in_(ids)).values(call_id=None))
+            connection.execute(delete(calls).where(calls.c.id.in_(ids)))
+        return len(ids)
+
+
+def _kept(row: Row[Any]) -> KeptCall:
+    return KeptCall(**row._asdict())

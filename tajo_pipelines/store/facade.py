@@ -12,8 +12,9 @@ from sqlalchemy import select
 from tajo_pipelines.store.account_state import AccountState
 from tajo_pipelines.store.batches import Batches
 from tajo_pipelines.store.budget import Budget
-from tajo_pipelines.store.calls import Calls
+from tajo_pipelines.store.calls import CallHistory, Calls
 from tajo_pipelines.store.database import Database, present, upsert
+from tajo_pipelines.store.inbox import Inbox
 from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.leases import Leases
 from tajo_pipelines.store.letters import Letters
@@ -32,6 +33,8 @@ class Store:
         leases: One holder a name.
         letters: Dead letters of all connections.
         reports: Numbers of runs.
+        inbox: Deliveries that were received.
+        history: Calls to all accounts.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = present) -> None:
@@ -42,6 +45,8 @@ class Store:
         self.leases = Leases(database)
         self.letters = Letters(database, clock)
         self.reports = RunReports(database)
+        self.inbox = Inbox(database, clock)
+        self.history = CallHistory(database)
 
     def account(self, account: str) -> AccountState:
         """The state of one Brevo account, by its identity."""

@@ -262,12 +262,10 @@ class Inbox:
     def get(self, delivery_id: int) -> Leased | None:
         """One delivery with its body, by its number; nothing is leased by looking."""
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(*_SHOWN, deliveries.c.body).where(deliveries.c.id == delivery_id)
-            ).first()
+            row = connection.execute(select(*_SHOWN, deliveries.c.body).where(deliveries.c.id == delivery_id)).first()
         return None if row is None else Leased(_kept(row), row.body)
 
-    def counts(self, chosen: DeliveryFilter = DeliveryFilter()) -> dict[str, int]:  # noqa: B008  frozen
+    def counts(self, chosen: DeliveryFilter = DeliveryFilter()) -> dict[str, int]:
         """How many there are, by state."""
         statement = _counted(select(deliveries.c.state, func.count()), chosen).group_by(deliveries.c.state)
         with self._database.reading() as connection:

@@ -50,6 +50,11 @@ class KeptLetter:
     last_seen: datetime
     run_id: str
 
+    @property
+    def call_id(self) -> int | None:
+        """The kept call whose answer refused it; None where there was none, or it is kept no more."""
+        return self.letter.vendor.call_id if self.letter.vendor is not None else None
+
 
 class Letters:
     """Letters of all connections."""
@@ -168,7 +173,7 @@ class Letters:
         return {tuple(row[1:]): row.id for row in rows}
 
 
-_AGAIN = ("state", "message", "vendor_status", "vendor_code", "vendor_message", "last_seen", "run_id")
+_AGAIN = ("state", "message", "vendor_status", "vendor_code", "vendor_message", "last_seen", "run_id", "call_id")
 """What the newest attempt says anew."""
 
 
@@ -214,13 +219,14 @@ def _row(letter: Letter, run_id: str, now: datetime) -> dict[str, Any]:
         "first_seen": now,
         "last_seen": now,
         "run_id": run_id,
+        "call_id": vendor.call_id if vendor else None,
     }
 
 
 def _kept(row: Any) -> KeptLetter:
     vendor = None
     if row.vendor_status is not None:
-        vendor = VendorAnswer(row.vendor_status, row.vendor_code or "", row.vendor_message or "")
+        vendor = VendorAnswer(row.vendor_status, row.vendor_code or "", row.vendor_message or "", row.call_id)
     letter = Letter(
         connection=row.connection,
         stream=row.stream,

@@ -11,9 +11,9 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
-    LargeBinary,
     Text,
     text,
 )
@@ -253,6 +253,7 @@ letters = Table(
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
     Column("run_id", Text, nullable=False),
+    Column("call_id", Serial),
     Index(
         "uq_letters_open",
         "connection",
@@ -266,6 +267,7 @@ letters = Table(
         postgresql_where=text(OPEN_LETTERS),
     ),
     Index("ix_letters_state", "state", "connection", "stream"),
+    Index("ix_letters_call", "call_id"),
 )
 
 calls = Table(
@@ -285,6 +287,7 @@ calls = Table(
     Column("response", FreeText, nullable=False),
     Column("bytes_sent", Integer, nullable=False),
     Index("ix_calls_at", "at"),
+    Index("ix_calls_account", "account", "at"),
     Index("ix_calls_run", "run_id"),
 )
 

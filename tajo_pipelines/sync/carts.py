@@ -128,14 +128,14 @@ class CartDelivery:
             origin = Origin(self.connection, STREAM, record.key, cart.updated_at, record.read_at)
             entry = owners.get(cart.customer_id or "")
             try:
-                owner = self.mapper.buyer(_as_order(cart), origin, entry.contact_key if entry else None)
+                owner = self.mapper.buyer(as_order(cart), origin, entry.contact_key if entry else None)
             except NoIdentifier:
                 self.report.skipped["no_identifier"] += 1
             except RejectedRecord as problem:
                 self.report.rejected[problem.reason] += 1
                 self._letters.append(origin.letter(problem, LetterKind.RECORD))
             else:
-                found.append(_Wanted(cart, origin, owner, _event(cart, owner, given), content))
+                found.append(_Wanted(cart, origin, owner, cart_event(cart, owner, seen=given is not None), content))
         return found
 
     def _tell(self, ready: Sequence[_Wanted], now: datetime) -> None:
@@ -172,9 +172,16 @@ def _digest(cart: Cart) -> str:
     return digest(plain(cart_properties(cart)))
 
 
-def _event(cart: Cart, owner: ContactChange, given: SourceEntry | None) -> Event:
+def cart_event(cart: Cart, owner: ContactChange, *, seen: bool) -> Event:
+    """The event that a cart is told by.
+
+    Args:
+        cart: The cart.
+        owner: What it says of its owner.
+        seen: Whether it was told of before.
+    """
     name = "cart_updated" if cart.lines else "cart_deleted"
-    told = Told(owner.connection, owner.email, owner.phone, seen=given is not None)
+    told = Told(owner.connection, owner.email, owner.phone, seen=seen)
     cause = f"{name}:{format_time(cart.updated_at)}"
     return make_event(name, told, cart.id, cause, cart.updated_at, cart_properties(cart))
 
@@ -190,7 +197,7 @@ def _entry(item: _Wanted) -> SourceEntry:
     )
 
 
-def _as_order(cart: Cart) -> Order:
+def as_order(cart: Cart) -> Order:
     """A cart as far as it tells of its owner, who is mapped as a buyer is."""
     named: dict[str, Any] = {"first_name": cart.first_name, "last_name": cart.last_name}
     return Order(

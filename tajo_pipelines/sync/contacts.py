@@ -97,7 +97,7 @@ class ContactMapper:
             RejectedRecord: All that would identify the buyer is invalid.
         """
         address = order.billing or order.shipping_address
-        person = _person(order)
+        person = buyer_of(order)
         if contact_key is not None:
             email, phone = (contact_key, None) if "@" in contact_key else (None, contact_key)
             letters: tuple[Letter, ...] = ()
@@ -181,7 +181,7 @@ def _same_address(written: str | None, email: str | None) -> bool:
     return written is not None and email is not None and held_email(written) == email
 
 
-def _person(order: Order) -> Customer:
+def buyer_of(order: Order) -> Customer:
     """The buyer as far as an order knows them: for contacts that no customer's record describes."""
     address = order.billing or order.shipping_address
     if address is None:
