@@ -10,13 +10,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select, update
 
 from tajo_pipelines.store.database import Database, chunks, insert_into, present, server_time
+from tajo_pipelines.store.processes import ProcessMark
 from tajo_pipelines.store.schema import deliveries
 
 LEASE_SECONDS = 120.0
 """How long a lease stands without being renewed."""
+
+SUSPECT = 3
+"""Failed attempts from which on a delivery is leased alone."""
 
 
 class DeliveryState(StrEnum):
@@ -168,18 +173,19 @@ class Inbox:
 
     @contextmanager
     def lease(
-        self, connection: str, stream: str, owner: str, *, limit: int, seconds: float = LEASE_SECONDS
+        self, connection: str, stream: str, *, limit: int, seconds: float = LEASE_SECONDS
     ) -> Iterator[DeliveryLease]:
         """Take the oldest pending deliveries of a stream; those that were neither done nor dead go back at the end.
+
+        One that has failed `SUSPECT` times is taken alone, and last: whatever it does to its run, it does to no other.
 
         Args:
             connection: Name of the connection.
             stream: Name of the stream.
-            owner: Who asks, in words for a person.
             limit: At most so many.
             seconds: Its term, unless renewed.
         """
-        token = f"{owner}/{uuid4().hex}"
+        token = msgspec.json.encode(_Token(uuid4().hex, ProcessMark.own())).decode()
         held = DeliveryLease(self._database, token, seconds, self._take(connection, stream, token, limit, seconds))
         try:
             yield held
@@ -189,35 +195,29 @@ class Inbox:
     def _take(self, connection: str, stream: str, token: str, limit: int, seconds: float) -> list[Leased]:
         with self._database.alone() as writing:
             now = server_time(writing)
-            chosen = (
-                select(deliveries.c.id)
-                .where(deliveries.c.connection == connection, deliveries.c.stream == stream, _due(now))
-                .order_by(deliveries.c.id)
-                .limit(limit)
-            )
-            if writing.dialect.name == "postgresql":
-                chosen = chosen.with_for_update(skip_locked=True)
-            taken = (
-                update(deliveries)
-                .where(deliveries.c.id.in_(chosen.scalar_subquery()))
-                .values(
-                    state=DeliveryState.LEASED,
-                    lease=token,
-                    lease_until=now + timedelta(seconds=seconds),
-                    attempts=deliveries.c.attempts + 1,
-                )
-                .returning(*_SHOWN, deliveries.c.body)
-            )
-            rows = writing.execute(taken).all()
+            until = now + timedelta(seconds=seconds)
+            ours = and_(deliveries.c.connection == connection, deliveries.c.stream == stream, _due(now))
+            sound = deliveries.c.attempts < SUSPECT
+            rows = _mark(writing, and_(ours, sound), limit, token, until)
+            rows = rows or _mark(writing, and_(ours, ~sound), 1, token, until)
         return sorted((Leased(_kept(row), row.body) for row in rows), key=lambda item: item.delivery.id)
 
     def requeue_expired(self) -> int:
-        """Make deliveries pending again whose run was killed; how many."""
+        """Make deliveries pending again whose run was killed; how many.
+
+        On this machine that is seen at once; of another one's run only that it no longer renews its lease.
+        """
+        leased = deliveries.c.state == DeliveryState.LEASED
+        with self._database.reading() as reading:
+            tokens = reading.execute(select(deliveries.c.lease, deliveries.c.lease_until).where(leased).distinct()).all()
+            now = server_time(reading)
+        lost = {row.lease for row in tokens if row.lease_until <= now or _process(row.lease).is_gone()}
+        if not lost:
+            return 0
         with self._database.alone() as connection:
-            now = server_time(connection)
             return connection.execute(
                 update(deliveries)
-                .where(deliveries.c.state == DeliveryState.LEASED, deliveries.c.lease_until <= now)
+                .where(leased, deliveries.c.lease.in_(lost))
                 .values(state=DeliveryState.PENDING, lease=None, lease_until=None)
             ).rowcount
 
@@ -345,9 +345,17 @@ class DeliveryLease:
         """Give up on some; their letters say why."""
         return self._settle(ids, state=DeliveryState.DEAD, error=error)
 
-    def put_off(self, ids: Sequence[int], error: str, until: datetime) -> int:
-        """Let some wait for another attempt."""
-        return self._settle(ids, state=DeliveryState.PENDING, error=error, not_before=until)
+    def put_off(self, ids: Sequence[int], error: str, until: datetime, *, counts: bool = True) -> int:
+        """Let some wait for another attempt; how many were still ours.
+
+        Args:
+            ids: Numbers of deliveries.
+            error: Why.
+            until: Until when they wait.
+            counts: Whether this was an attempt; it wasn't where the fault isn't theirs.
+        """
+        attempts = deliveries.c.attempts if counts else deliveries.c.attempts - 1
+        return self._settle(ids, state=DeliveryState.PENDING, error=error, not_before=until, attempts=attempts)
 
     def give_back(self) -> None:
         """Make what is left pending again; it doesn't count as an attempt."""
@@ -379,6 +387,32 @@ class DeliveryLease:
 
 
 _SHOWN = tuple(deliveries.c[name] for name in KeptDelivery.__dataclass_fields__)
+
+
+class _Token(msgspec.Struct, frozen=True, array_like=True):
+    """Who holds deliveries: a name of its own, and the process."""
+
+    name: str
+    process: ProcessMark
+
+
+def _process(token: str) -> ProcessMark:
+    return msgspec.json.decode(token, type=_Token).process
+
+
+def _mark(
+    connection: Connection, chosen: ColumnElement[bool], limit: int, token: str, until: datetime
+) -> Sequence[Row[Any]]:
+    ids = select(deliveries.c.id).where(chosen).order_by(deliveries.c.id).limit(limit)
+    if connection.dialect.name == "postgresql":
+        ids = ids.with_for_update(skip_locked=True)
+    attempts = deliveries.c.attempts + 1
+    return connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids.scalar_subquery()))
+        .values(state=DeliveryState.LEASED, lease=token, lease_until=until, attempts=attempts)
+        .returning(*_SHOWN, deliveries.c.body)
+    ).all()
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

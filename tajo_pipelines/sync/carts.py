@@ -21,6 +21,7 @@ from tajo_pipelines.model.order import Address, Order
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.model.window import format_time
+from tajo_pipelines.sdk.webhooks import CartClosed
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
 from tajo_pipelines.sync.event_properties import cart_properties, plain
 from tajo_pipelines.sync.events import CUSTOMERS, EventDelivery, Told, make_event
@@ -165,6 +166,17 @@ class CartDelivery:
     def _fail(self, item: _Wanted, reason: str, message: str) -> None:
         self.report.failed += 1
         self._letters.append(item.origin.letter(RejectedRecord(reason, message), LetterKind.EVENT))
+
+
+def close_carts(state: AccountState, connection: str, closed: Sequence[CartClosed]) -> None:
+    """Remember carts that became orders, by everything that they are known by: nothing is told of them any more."""
+    orders = {key: item.order for item in closed for key in item.keys}
+    if not orders:
+        return
+    with state.transaction():
+        known = state.source_states(connection, STREAM, list(orders))
+        marks = {key: known.get(key, {}) | {"order": order} for key, order in orders.items()}
+        state.save_source_states(connection, STREAM, marks)
 
 
 def _digest(cart: Cart) -> str:

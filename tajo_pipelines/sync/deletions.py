@@ -48,8 +48,7 @@ def deliver_deletions(
         TajoError: Brevo can't be reached or used; the same deletions are found again then.
     """
     stream = workspace.connector(connection).stream(request.stream)
-    apply = _APPLY.get(parts.kind)
-    if not stream.deletes or apply is None:
+    if not stream.deletes or parts.kind not in _APPLY:
         return None
     name, now = f"{request.stream}/deleted", workspace.now()
     last = workspace.store.batches.watermark(connection.name, name) or now - FIRST_LOOK
@@ -60,9 +59,22 @@ def deliver_deletions(
         return Notice("deletions_unread", f"what was deleted couldn't be read: {error}", f"{connection.name}/{name}")
     if found:
         log.info("deleted at the source", connection=connection.name, stream=request.stream, records=len(found))
-        apply(workspace, connection, request, parts, list(found.values()))
+        apply_deletions(workspace, connection, request, parts, list(found.values()))
     workspace.store.batches.set_watermark(Watermark(connection.name, name, now))
     return None
+
+
+def apply_deletions(
+    workspace: Workspace, connection: Connection, request: DeliveryRequest, parts: Parts, gone: Sequence[Deleted]
+) -> None:
+    """Carry out deletions, each once however often it is told; what kinds of records stay at Brevo is passed over.
+
+    Raises:
+        TajoError: Brevo can't be reached or used.
+    """
+    apply = _APPLY.get(parts.kind)
+    if apply is not None:
+        apply(workspace, connection, request, parts, gone)
 
 
 def _products(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,6 +61,37 @@ class Spent:
 
 
 @dataclass(slots=True)
+class InboxNumbers:
+    """What was done with deliveries of webhooks.
+
+    Attributes:
+        deliveries: Worked off.
+        dead: Given up, each with a letter.
+        lags: Seconds from each happening to Brevo's answer.
+    """
+
+    deliveries: int = 0
+    dead: int = 0
+    lags: list[float] = field(default_factory=list)
+
+    def lag(self, quantile: float) -> float | None:
+        """The lag that a share of the deliveries didn't exceed (nearest rank); None without any."""
+        if not self.lags:
+            return None
+        ranked = sorted(self.lags)
+        return ranked[min(len(ranked) - 1, math.ceil(quantile * len(ranked)) - 1)]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "deliveries": self.deliveries,
+            "dead": self.dead,
+            "lag_p50_s": self.lag(0.5),
+            "lag_p95_s": self.lag(0.95),
+        }
+
+
+@dataclass(slots=True)
 class Delivered:
     """What a delivery did with a stream.
 
@@ -68,12 +100,14 @@ class Delivered:
         spent: What it cost.
         notices: What a person should know.
         batches: Batches that it worked off.
+        inbox: What it did with deliveries of webhooks.
     """
 
     report: StreamReport = field(default_factory=StreamReport)
     spent: Spent = field(default_factory=Spent)
     notices: list[Notice] = field(default_factory=list)
     batches: int = 0
+    inbox: InboxNumbers = field(default_factory=InboxNumbers)
 
 
 def error_document(error: TajoError) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class DeliveryRequest:
         force: Send what hasn't changed as well.
         with_events: Let old causes start automations too.
         replay: Batches to be delivered again; None for all that weren't delivered yet.
+        inbox: Whether what webhooks told is to be delivered, and no batch.
     """
 
     connection: str
@@ -23,3 +24,4 @@ class DeliveryRequest:
     force: bool = False
     with_events: bool = False
     replay: tuple[Batch, ...] | None = None
+    inbox: bool = False

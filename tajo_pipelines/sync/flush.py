@@ -1,0 +1,91 @@
+"""What many deliveries tell together: each record once, as it was told last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tajo_pipelines.model.errors import RejectedRecord
+from tajo_pipelines.model.record import Record
+from tajo_pipelines.sdk.connector import Deleted
+from tajo_pipelines.sdk.webhooks import (
+    Carried,
+    CartClosed,
+    DataAsked,
+    Envelope,
+    ErasureAsked,
+    Gone,
+    Nothing,
+    SourceErased,
+    Tidings,
+    Touched,
+    Webhooks,
+)
+from tajo_pipelines.store.inbox import KeptDelivery, Leased
+
+Privacy = ErasureAsked | DataAsked | SourceErased
+
+
+@dataclass(slots=True)
+class Flush:
+    """The tidings of one lease.
+
+    Attributes:
+        touched: Keys of records to be read, in the order in which they were first told of.
+        carried: Records that came whole, the newest form of each.
+        gone: Deletions by key, the last of each.
+        closed: Carts that became orders.
+        privacy: Requests for privacy, in their order.
+        unreadable: Deliveries that can't be read, by their numbers.
+    """
+
+    touched: dict[str, None] = field(default_factory=dict)
+    carried: dict[str, Record] = field(default_factory=dict)
+    gone: dict[str, Deleted] = field(default_factory=dict)
+    closed: list[CartClosed] = field(default_factory=list)
+    privacy: list[Privacy] = field(default_factory=list)
+    unreadable: dict[int, RejectedRecord] = field(default_factory=dict)
+
+    def add(self, told: Tidings) -> None:
+        """Take one thing in."""
+        if isinstance(told, Touched):
+            self.touched[told.key] = None
+        elif isinstance(told, Carried):
+            rival = self.carried.get(told.record.key)
+            if rival is None or _order(told.record) >= _order(rival):
+                self.carried[told.record.key] = told.record
+        elif isinstance(told, Gone):
+            self.gone[told.deleted.key] = told.deleted
+        elif isinstance(told, CartClosed):
+            self.closed.append(told)
+        elif not isinstance(told, Nothing):
+            self.privacy.append(told)
+
+    @property
+    def to_fetch(self) -> list[str]:
+        """Keys that have to be read: what is gone can't be, and what came whole needn't."""
+        return [key for key in self.touched if key not in self.gone and key not in self.carried]
+
+
+def flush_of(webhooks: Webhooks, leased: Iterable[Leased]) -> Flush:
+    """What deliveries tell, the oldest happening first."""
+    found = Flush()
+    for item in sorted(leased, key=lambda item: (item.delivery.source_at or item.delivery.received_at)):
+        try:
+            tidings = webhooks.tidings(envelope_of(item.delivery), item.body, item.delivery.received_at)
+        except RejectedRecord as problem:
+            found.unreadable[item.delivery.id] = problem
+            continue
+        for told in tidings:
+            found.add(told)
+    return found
+
+
+def envelope_of(kept: KeptDelivery) -> Envelope:
+    """A kept delivery's envelope."""
+    return Envelope(kept.delivery_id, kept.topic, kept.source_at, kept.stream, kept.key)
+
+
+def _order(record: Record) -> tuple[float, float]:
+    changed = record.updated_at or record.read_at
+    return changed.timestamp(), record.read_at.timestamp()
