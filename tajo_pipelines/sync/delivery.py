@@ -29,6 +29,7 @@ from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
+from tajo_pipelines.sync.retention import tidy_calls, tidy_landing
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +60,11 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
+            hindered = tidy_calls(workspace)
+            delivered.notices += [hindered] if hindered is not None else []
             _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
         finally:
+            delivered.notices += tidy_landing(workspace, connection)
             _settle(opened, delivered)
         delivered.report.check()
 

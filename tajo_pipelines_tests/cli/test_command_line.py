@@ -39,6 +39,9 @@ def test_the_frozen_names_are_there() -> None:
         "connectors status",
         "connectors disconnect",
         "letters list",
+        "letters show",
+        "calls list",
+        "calls show",
         "twin serve",
     ]
 
