@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from tajo_pipelines.brevo.places import DEFAULT_BASE_URL
 from tajo_pipelines.brevo.ports import Call
 from tajo_pipelines.model.identity import mask_email
 
@@ -112,10 +113,10 @@ def _mask_query(value: object) -> object:
     return value
 
 
-def as_curl(call: Call, base_url: str = "https://api.brevo.com/v3") -> str:
-    """A kept call as a command line: masked as it was kept, the key left to the shell's environment."""
+def as_curl(call: Call, base_url: str = DEFAULT_BASE_URL, variable: str = "BREVO_API_KEY") -> str:
+    """A kept call as a command line: masked as it was kept, the key left to a variable of the shell's environment."""
     parts = ["curl", "-X", call.method, shlex.quote(base_url.rstrip("/") + call.path)]
-    parts += ["-H", '"api-key: $BREVO_API_KEY"', "-H", shlex.quote("accept: application/json")]
+    parts += ["-H", f'"api-key: ${variable}"', "-H", shlex.quote("accept: application/json")]
     if call.request:
         parts += ["-H", shlex.quote("content-type: application/json"), "--data", shlex.quote(call.request)]
     return " ".join(parts)

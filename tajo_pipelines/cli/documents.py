@@ -83,13 +83,76 @@ DISCONNECT = Kind(
 )
 STATUS = Kind("status", ("at", "connections"))
 LETTERS = Kind("letters", ("total", "letters"))
+LETTER = Kind("letter", ("letter", "call"))
+CALLS = Kind("calls", ("total", "calls"))
+CALL = Kind("call", ("call",))
+MAPPING_TRY = Kind(
+    "mapping_try",
+    (
+        "connection",
+        "connector",
+        "account",
+        "stream",
+        "key",
+        "origin",
+        "read_at",
+        "raw",
+        "canonical",
+        "identity",
+        "attributes",
+        "consent",
+        "lists",
+        "documents",
+        "skipped",
+        "problem",
+        "undecided",
+    ),
+)
+MAPPING_TEST = Kind("mapping_test", ("connection", "total", "failed", "cases"))
+MAPPING_DIFF = Kind(
+    "mapping_diff",
+    (
+        "connection",
+        "connector",
+        "account",
+        "stream",
+        "before",
+        "since",
+        "changes",
+        "contacts",
+        "records",
+        "rules",
+        "attributes",
+        "stays",
+        "samples",
+        "masked",
+    ),
+)
 DOCTOR = Kind("doctor", ("project", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
 ERROR = Kind("error")
 """Of a command line that names no command."""
 
-KINDS: Sequence[Kind] = (SYNC, CONNECTORS, CONNECT, DISCONNECT, STATUS, TEST, LETTERS, DOCTOR, DEMO, TWIN, ERROR)
+KINDS: Sequence[Kind] = (
+    SYNC,
+    CONNECTORS,
+    CONNECT,
+    DISCONNECT,
+    STATUS,
+    TEST,
+    LETTERS,
+    MAPPING_TRY,
+    MAPPING_TEST,
+    LETTER,
+    CALLS,
+    CALL,
+    MAPPING_DIFF,
+    DOCTOR,
+    DEMO,
+    TWIN,
+    ERROR,
+)
 
 
 def envelope(

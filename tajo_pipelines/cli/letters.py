@@ -8,9 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tajo_pipelines.cli.documents import LETTERS, Document
+from tajo_pipelines.cli.calls import call_documents, draw_call
+from tajo_pipelines.cli.documents import LETTER, LETTERS, Document, UsageError
 from tajo_pipelines.cli.edge import Outcome, Session, command
 from tajo_pipelines.model.window import format_time
+from tajo_pipelines.store.calls import CallFilter
 from tajo_pipelines.store.letters import KeptLetter, LetterState
 
 app = typer.Typer(name="letters", help="Records, fields and orders that couldn't be sent as they are.")
@@ -48,6 +50,24 @@ def list_letters(
     return Outcome(lambda screen: _show(screen, total, documents))
 
 
+@command(app, "show", LETTER)
+def show_letter(
+    session: Session, letter_id: Annotated[str, typer.Argument(metavar="ID", help="The letter's id in the list.")]
+) -> Outcome:
+    """Show one letter, with the call that was refused where there was one."""
+    workspace = session.workspace(session.settings())
+    kept = workspace.store.letters.get(letter_id)
+    if kept is None:
+        raise UsageError(
+            f"there is no letter {letter_id!r}", where="ID", hint="tajo letters list shows them", code="no_letter"
+        )
+    letter, calls = letter_document(kept), []
+    if kept.call_id is not None:
+        calls = call_documents(workspace, workspace.store.history.find(CallFilter(ids=[kept.call_id])))
+    session.body |= {"letter": letter, "call": calls[0] if calls else None}
+    return Outcome(lambda screen: _draw(screen, letter, calls))
+
+
 def letter_document(kept: KeptLetter) -> Document:
     """One letter as JSON."""
     letter, vendor = kept.letter, kept.letter.vendor
@@ -66,7 +86,27 @@ def letter_document(kept: KeptLetter) -> Document:
         "first_seen": format_time(kept.first_seen),
         "last_seen": format_time(kept.last_seen),
         "run_id": kept.run_id or None,
+        "call_id": kept.call_id,
     }
+
+
+def _draw(screen: Console, letter: Document, calls: list[Document]) -> None:
+    place = f"{letter['connection']} {letter['stream']} {letter['key']}"
+    field = f", {letter['field']}" if letter["field"] else ""
+    screen.print(f"{place}{field}: {letter['reason']}", style="bold", soft_wrap=True)
+    vendor = letter["vendor"]
+    rows = {
+        "letter": f"{letter['id']}, {letter['state']}, about one {letter['kind']}",
+        "message": letter["message"],
+        "answer": f"{vendor['status']} {vendor['code']} {vendor['message']}".strip() if vendor else "none",
+        "seen": f"{letter['first_seen']} to {letter['last_seen']}, {letter['attempts']} times",
+        "run": letter["run_id"] or "none",
+    }
+    for name, text in rows.items():
+        screen.print(f"{name + ':':<10} {text}", soft_wrap=True)
+    if calls:
+        screen.print()
+        draw_call(screen, calls[0])
 
 
 def _show(screen: Console, total: int, letters: list[Document]) -> None:

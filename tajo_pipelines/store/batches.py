@@ -8,12 +8,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.store.database import Database, chunks, new_id, present, upsert
-from tajo_pipelines.store.reads import ReadStep, advance
-from tajo_pipelines.store.schema import batches, watermarks
+from tajo_pipelines.store.reads import ReadState, ReadStep, advance
+from tajo_pipelines.store.schema import batches, reads, watermarks
 
 
 class BatchState(StrEnum):
@@ -161,15 +161,33 @@ class Batches:
                     .values(state=BatchState.DELIVERED, delivered_at=at)
                 )
 
-    def delivered_before(self, moment: datetime) -> list[Batch]:
-        """Delivered batches landed before a moment: their files may go."""
+    def delivered_before(self, connection: str, moment: datetime, moved_since: datetime) -> list[Batch]:
+        """Delivered batches of a connection, landed before a moment, that no read needs: their files may go.
+
+        Args:
+            connection: Its name.
+            moment: Batches that were landed then or later stay.
+            moved_since: A read that isn't finished and has come further since may be gone on with: its batches stay.
+        """
+        needed = select(reads.c.id).where(reads.c.state == ReadState.READING, reads.c.updated_at >= moved_since)
         statement = (
             select(batches)
-            .where(batches.c.state == BatchState.DELIVERED, batches.c.created_at < moment)
+            .where(
+                batches.c.connection == connection,
+                batches.c.state == BatchState.DELIVERED,
+                batches.c.created_at < moment,
+                or_(batches.c.read_id.is_(None), batches.c.read_id.not_in(needed)),
+            )
             .order_by(batches.c.id)
         )
         with self._database.reading() as reading:
             return [_batch(row) for row in reading.execute(statement)]
+
+    def paths(self, connection: str) -> set[str]:
+        """Where the files of all batches of a connection lie."""
+        with self._database.reading() as reading:
+            found = reading.execute(select(batches.c.path).where(batches.c.connection == connection))
+            return set(found.scalars())
 
     def forget(self, ids: Sequence[int]) -> None:
         """Drop the rows of batches whose files are gone."""

@@ -112,6 +112,7 @@ class CallFilter:
 
     Attributes:
         accounts: By their identities.
+        run_prefix: How the run's id begins: Dagster's UI shows eight characters.
         connection: That of the run that made the call; calls outside of runs have none.
         path: A part of the path, masked as it is kept.
         statuses: Each a status, or the first and last of a range. 0 is a call without an answer.
@@ -122,6 +123,7 @@ class CallFilter:
 
     accounts: Collection[str] | None = None
     run_id: str | None = None
+    run_prefix: str | None = None
     connection: str | None = None
     path: str | None = None
     statuses: Sequence[tuple[int, int]] = ()
@@ -140,6 +142,8 @@ class CallFilter:
         for column, value in ((calls.c.run_id, self.run_id), (calls.c.bucket, self.bucket)):
             if value is not None:
                 found.append(column == value)
+        if self.run_prefix is not None:
+            found.append(calls.c.run_id.startswith(self.run_prefix, autoescape=True))
         if self.connection is not None:
             runs = select(run_reports.c.run_id).where(run_reports.c.connection == self.connection)
             found.append(calls.c.run_id.in_(runs))

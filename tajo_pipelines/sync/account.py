@@ -66,7 +66,7 @@ def open_account(
     """
     key = account.require_api_key()
     store = workspace.store
-    fingerprint = blake2b(f"{account.base_url}\n{key}".encode(), digest_size=12).hexdigest()
+    fingerprint = _fingerprint(account, key)
     known = _known_identity(workspace, fingerprint)
     name = known or f"key:{fingerprint}"
     client = _client(workspace, account, key, name, run_id, patience)
@@ -96,6 +96,23 @@ def _client(workspace: Workspace, account: Account, key: str, name: str, run_id:
         clock=workspace.now,
         patience=patience,
     )
+
+
+def _fingerprint(account: Account, key: str) -> str:
+    return blake2b(f"{account.base_url}\n{key}".encode(), digest_size=12).hexdigest()
+
+
+def names_in_store(workspace: Workspace, account: Account) -> tuple[str, ...]:
+    """The names under which calls of an account are kept: its identity, and what stands for its key before that.
+
+    Empty where there is no key, and without the identity where the key was never used.
+    """
+    if account.api_key is None:
+        return ()
+    fingerprint = _fingerprint(account, account.api_key.get_secret_value())
+    text = workspace.store.note(_note(fingerprint))
+    known = () if text is None else (msgspec.json.decode(text, type=dict[str, str])["id"],)
+    return (*known, f"key:{fingerprint}")
 
 
 def _note(fingerprint: str) -> str:

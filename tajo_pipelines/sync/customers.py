@@ -74,14 +74,16 @@ class CustomerDelivery:
             except RejectedRecord as problem:
                 self.report.rejected[problem.reason] += 1
                 self._letters.append(origin.letter(problem, LetterKind.RECORD))
-        seen = self._state.sources(self.connection, STREAM, [change.key for change, _ in told]).keys()
+        given = self._state.sources(self.connection, STREAM, [change.key for change, _ in told])
         outcomes = self.writer.write([change for change, _ in told])
         events: list[Event] = []
         for (change, young), outcome in zip(told, outcomes, strict=True):
             self._count(outcome)
             if young is not None and outcome in (Outcome.SENT, Outcome.UNCHANGED):
-                whom = Told(self.connection, change.email, change.phone, change.key in seen)
-                changed = outcome is Outcome.SENT
+                last = given.get(change.key)
+                whom = Told(self.connection, change.email, change.phone, last is not None)
+                # Another mapping writes the same form of a record anew: nothing happened to the person.
+                changed = outcome is Outcome.SENT and (last is None or change.source_time > last.source_time)
                 events += customer_events(young, whom, changed=changed, rules=self.events.rules, now=now)
         self.letters += self._state.write_letters(self._letters, self.run_id)
         self.events.send(self.events.plan(events, now))

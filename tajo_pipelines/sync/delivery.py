@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from tajo_pipelines.brevo.limits import TIERS
+from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import Notice, RejectedRecord
 from tajo_pipelines.model.letter import Letter
 from tajo_pipelines.model.record import Record
@@ -23,10 +24,12 @@ from tajo_pipelines.sync.contacts import Origin
 from tajo_pipelines.sync.deletions import deliver_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
 from tajo_pipelines.sync.landing import records_of
+from tajo_pipelines.sync.mapping_memory import remember
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.workspace import Workspace
+from tajo_pipelines.sync.retention import tidy_calls, tidy_landing
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +60,11 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
+            hindered = tidy_calls(workspace)
+            delivered.notices += [hindered] if hindered is not None else []
             _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
         finally:
+            delivered.notices += tidy_landing(workspace, connection)
             _settle(opened, delivered)
         delivered.report.check()
 
@@ -129,6 +135,9 @@ class _Delivery:
                 if replay is None:
                     notice = deliver_deletions(self.workspace, self.connection, self.request, self.parts, source)
                     self.delivered.notices += [notice] if notice is not None else []
+                if self.parts.kind is Customer:
+                    identity = self.opened.identity
+                    remember(self.workspace, identity, self.connection, batches, replayed=replay is not None)
         finally:
             self.parts.settle(self.delivered)
 

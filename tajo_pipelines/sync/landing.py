@@ -59,7 +59,7 @@ def land(workspace: Workspace, batches: Iterable[RecordBatch], landed: Landed) -
 
 def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:
     request, store = batch.request, workspace.store
-    number = len(store.batches.of_run(request.run_id, request.connection, request.stream))
+    number = _next_number(store.batches.of_run(request.run_id, request.connection, request.stream))
     rows = []
     for day, members in sorted(_by_day(batch).items()):
         path = f"{request.connection}/{request.stream}/date={day.isoformat()}/{request.run_id}-{number}.parquet"
@@ -84,6 +84,11 @@ def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:
     store.batches.land(rows, watermark=batch.watermark, read=batch.step)
     landed.rows += len(batch.records)
     landed.batches += len(rows)
+
+
+def _next_number(landed: list[Batch]) -> int:
+    """The number of a run's next file; old ones of a very long run may have gone already."""
+    return 1 + max((int(batch.path.rpartition("-")[2].removesuffix(".parquet")) for batch in landed), default=-1)
 
 
 def _by_day(batch: RecordBatch) -> dict[date, list[tuple[Record, Canonical | None]]]:

@@ -32,6 +32,11 @@ def encode_raw(raw: object) -> str:
     return _encoded(raw, _RAW)
 
 
+def encode_canonical(form: object) -> str:
+    """A canonical object, or a value of one, as JSON text: decimals as texts, times RFC 3339, surrogates as above."""
+    return _encoded(form, _CANONICAL)
+
+
 def _encoded(value: object, encoder: msgspec.json.Encoder) -> str:
     try:
         return encoder.encode(value).decode()
@@ -158,12 +163,18 @@ def _row(record: Record, form: Canonical | None, schema: pa.Schema) -> dict[str,
     }
 
 
-def read_batch(url: str, stream: str) -> Iterator[Record]:
+def read_batch(url: str, stream: str, *, key: str | None = None) -> Iterator[Record]:
     """The records of a file, in the order in which they were read.
+
+    Args:
+        url: The file.
+        stream: Name of the stream.
+        key: The one record that is wanted; left out, all of them.
 
     Raises:
         ContractError: ``landing_lost`` when the file isn't there: read the stream again.
     """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     filesystem, path = fsspec.core.url_to_fs(url)
@@ -173,7 +184,8 @@ def read_batch(url: str, stream: str) -> Iterator[Record]:
     with filesystem.open(path, "rb") as file:
         parquet = pq.ParquetFile(file)
         for part in parquet.iter_batches(batch_size=GROUP_ROWS, columns=list(_SYSTEM), use_threads=False):
-            yield from _records(part.to_pylist(), stream)
+            found = part if key is None else part.filter(pc.equal(part.column("key"), key))
+            yield from _records(found.to_pylist(), stream)
     _give_back()
 
 

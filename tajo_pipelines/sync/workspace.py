@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tajo_pipelines.mapping.engine import CompiledMapping, compile_mapping
-from tajo_pipelines.mapping.spec import FieldRule
+from tajo_pipelines.mapping.spec import FieldRule, RuleLike
 from tajo_pipelines.model.errors import ConfigError
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.sdk.clock import SYSTEM_CLOCK, Clock
@@ -79,17 +79,21 @@ class Workspace:
         return self.connector(connection).open(connection.config(), self.clock)
 
     def mapping(self, connection: Connection) -> CompiledMapping:
-        """The connection's field mapping: its own where it has one, else what the connector proposes.
+        """The connection's field mapping, compiled.
 
         Raises:
             ConfigError: With every rule that can't be compiled.
         """
+        return compile_mapping(self.rules(connection))
+
+    def rules(self, connection: Connection) -> Sequence[RuleLike]:
+        """The rules of the connection's field mapping: its own where it has some, else what the connector proposes."""
         if connection.field_mapping:
-            return compile_mapping(connection.field_mapping)
+            return connection.field_mapping
         proposed = registry.default_attributes(connection.connector)
-        return compile_mapping(
-            [FieldRule(source=attribute.source, target=attribute.target, type=attribute.type) for attribute in proposed]
-        )
+        return [
+            FieldRule(source=attribute.source, target=attribute.target, type=attribute.type) for attribute in proposed
+        ]
 
     def close(self) -> None:
         """Let go of the store."""

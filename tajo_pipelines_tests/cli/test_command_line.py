@@ -39,6 +39,11 @@ def test_the_frozen_names_are_there() -> None:
         "connectors status",
         "connectors disconnect",
         "letters list",
+        "letters show",
+        "mapping try",
+        "mapping test",
+        "calls list",
+        "calls show",
         "twin serve",
     ]
 

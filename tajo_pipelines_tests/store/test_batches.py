@@ -66,10 +66,11 @@ def test_old_delivered_batches_can_be_forgotten(store: Store) -> None:
     first, _second = store.batches.land([batch("a"), batch("b")])
     store.batches.mark_delivered([first], NOON)
     later = datetime.now(UTC) + HOUR
-    assert [item.id for item in store.batches.delivered_before(later)] == [first]
-    assert store.batches.delivered_before(NOON - 1000 * HOUR) == []
+    assert [item.id for item in store.batches.delivered_before("shopify", later, NOON)] == [first]
+    assert store.batches.delivered_before("shopify-fr", later, NOON) == []
+    assert store.batches.delivered_before("shopify", NOON - 1000 * HOUR, NOON) == []
     store.batches.forget([first])
-    assert store.batches.delivered_before(later) == []
+    assert store.batches.delivered_before("shopify", later, NOON) == []
     assert len(store.batches.undelivered("shopify", "orders")) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +34,12 @@ STORED_TOKENS = ("shpat_", "shpca_", "shppa_")
 
 _NO_SHOP = Rule(ConfigError, "no_such_shop", "there is no such shop", "is shop_url right?")
 STATUSES: Mapping[int, Rule] = {
+    401: Rule(
+        AuthError,
+        "unauthorized",
+        "the shop refuses the token",
+        "was it revoked, or is it a public app's, which ends after an hour? An app of your own needs no stored token",
+    ),
     402: Rule(ConfigError, "shop_frozen", "the shop is frozen for want of payment", "its owner settles the bill"),
     403: Rule(AuthError, "forbidden", "the shop refuses the app", "is the app installed in this shop?"),
     404: _NO_SHOP,
@@ -50,6 +57,9 @@ TOKEN_STATUSES: Mapping[int, Rule] = {400: _REFUSED, 401: _REFUSED, 403: _REFUSE
 
 CHECK_PATIENCE = 30.0
 """Seconds for which a look at the shop is repeated: somebody may be watching."""
+
+VERSION_WARNING = timedelta(days=90)
+"""How long before its end the API's version is said to end: as long as it takes Shopify to bring out the next."""
 
 CLOSED = {"SHOP_INACTIVE": "the shop isn't active"}
 
@@ -83,7 +93,10 @@ class ShopifySource:
             currency=str(shop.get("currencyCode")),
             timezone=str(shop.get("ianaTimezone")),
             scopes=granted,
-            notices=tuple(notice for scope, notice in _WITHOUT.items() if not _grants(granted, scope)),
+            notices=(
+                *(notice for scope, notice in _WITHOUT.items() if not _grants(granted, scope)),
+                *version_notices(self.http.clock.now().date()),
+            ),
         )
 
     def read(self, stream: str, window: Window | None, cursor: str | None = None) -> Iterator[Page]:
@@ -123,6 +136,21 @@ _WITHOUT = {
     ),
 }
 """What a recommended scope is for, told where it is missing."""
+
+
+def version_notices(today: date) -> tuple[Notice, ...]:
+    """What is to be said of the API's version: after its end Shopify answers with the oldest version that it still has.
+
+    Such an answer is no error, its status is 200 (shopify.dev/docs/api/usage/versioning, read 2026-11-24).
+    """
+    end = MANIFEST.sunset
+    if end is None or today < end - VERSION_WARNING:
+        return ()
+    message = (
+        f"Shopify serves the API version {MANIFEST.api_version} until {end.isoformat()} and answers with a later one "
+        "from then on, which this connector wasn't made for; update Tajo"
+    )
+    return (Notice("api_version_ends", message, MANIFEST.name),)
 
 
 def _grants(granted: frozenset[str], scope: str) -> bool:

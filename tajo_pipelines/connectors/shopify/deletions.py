@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+import structlog
 
 from tajo_pipelines.connectors.shopify import queries
 from tajo_pipelines.connectors.shopify.paging import connection_of, refuse_repeated
@@ -18,18 +21,20 @@ from tajo_pipelines.sdk.graphql import GraphQLClient
 DELETIONS = queries.load("deletions")
 DESTROYED = "destroy"
 
+KEPT = timedelta(days=365)
+"""How long events can be asked for (Admin GraphQL reference 2026-10, events: ``created_at``; read 2026-11-24)."""
+
+_LOG = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """What the events of one shop say of deletions.
-
-    Events are kept for a year (Admin GraphQL reference 2026-10, events: ``created_at``; read 2026-11-24).
-    """
+    """What the events of one shop say of deletions."""
 
     client: GraphQLClient
 
     def within(self, stream: str, window: Window) -> Iterator[Deleted]:
-        """The deletions of a window, oldest first.
+        """The deletions of a window, oldest first. Of what lies further back than `KEPT` nothing is told.
 
         Args:
             stream: One with a subject in events.
@@ -39,6 +44,8 @@ class Deletions:
         if subject is None:
             message = f"the shop's events don't tell of deleted {stream}"
             raise ContractError(message, where=DELETIONS.name)
+        if window.start is not None and window.start < self.client.http.clock.now() - KEPT:
+            _LOG.warning("shopify.deletions_out_of_reach", stream=stream, since=window.start.isoformat(), kept="a year")
         variables = {"first": LARGEST_PAGE, "query": _search(subject, window)}
         cursor: str | None = None
         seen: set[str | None] = set()

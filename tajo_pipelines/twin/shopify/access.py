@@ -51,6 +51,11 @@ class Access:
         self._documents["app"]["scopes"] = sorted(scopes)
         self._documents.touch("app")
 
+    def set_organisation(self, *, same: bool) -> None:
+        """Let the app belong to the organisation that owns the shop, or to another."""
+        self._documents["app"]["foreign"] = not same
+        self._documents.touch("app")
+
     def revoke(self, *, stored: bool = False) -> int:
         """Forget the issued tokens, and the stored one too where asked; returns how many."""
         app = self._documents["app"]
@@ -65,7 +70,7 @@ class Access:
         """Answer ``POST /admin/oauth/access_token``.
 
         Raises:
-            GrantError: Another grant type, an unknown client, a wrong secret.
+            GrantError: Another grant type, an unknown client, a wrong secret, an app of another organisation.
         """
         if asked.get("grant_type") != "client_credentials":
             raise GrantError(400, "invalid_request", "grant_type must be client_credentials")
@@ -74,6 +79,9 @@ class Access:
             raise GrantError(400, "application_cannot_be_found", message)
         if asked.get("client_secret") != DEFAULT_CLIENT_SECRET:
             raise GrantError(400, "invalid_client", "Client authentication failed: the client secret is wrong")
+        if self._documents["app"].get("foreign"):
+            # shopify.dev, Get API access tokens for Dev Dashboard apps, troubleshooting (read 2026-11-24).
+            raise GrantError(400, "shop_not_permitted", "Client credentials cannot be performed on this shop.")
         token = f"shpat_{secrets.token_hex(16)}"
         app = self._documents["app"]
         now = self._clock.now()

@@ -31,6 +31,7 @@ class Settings:
         self._clock = clock
         self.ops: Mapping[str, Callable[[Arguments], dict[str, Any]]] = {
             "set_scopes": self._set_scopes,
+            "set_organisation": self._set_organisation,
             "revoke_tokens": self._revoke_tokens,
             "set_index_lag": self._set_index_lag,
             "set_rate": self._set_rate,
@@ -44,6 +45,12 @@ class Settings:
         """``scopes``: what the app may do from now on."""
         self._half.access.set_scopes([str(scope) for scope in arguments["scopes"]])
         return {"scopes": list(self._half.access.scopes)}
+
+    def _set_organisation(self, arguments: Arguments) -> dict[str, Any]:
+        """``same``: whether the app belongs to the organisation that owns the shop; client credentials need it."""
+        same = bool(arguments["same"])
+        self._half.access.set_organisation(same=same)
+        return {"same": same}
 
     def _revoke_tokens(self, arguments: Arguments) -> dict[str, Any]:
         """``stored``: the stored token too."""

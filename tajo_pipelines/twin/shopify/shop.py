@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,6 +191,11 @@ class Shop:
         # Brevo's half lets them leave 30 days ago: a confirmed yes since then would rightly lift that.
         before = seed.stamp(made_at - timedelta(days=31))
         return seed.unsubscribed_at_brevo(list(self.customers.values()), size, before)
+
+    def last_changes(self, most: int) -> list[Document]:
+        """Documents changed since the seed, deletions by the events that tell of them; the newest first."""
+        changed = (document for document in self._changed.values() if document is not None)
+        return heapq.nlargest(most, changed, key=lambda document: str(document["updatedAt"]))
 
     def _is_new(self, key: str, kind: Kind) -> bool:
         of, number = key.split(":")

@@ -200,7 +200,8 @@ class Shop:
             return self._list(getattr(self, STREAM_OF[name]), name, arguments)
         if name in COUNTED:
             found = self._found(getattr(self, STREAM_OF[COUNTED[name]]), COUNTED[name], arguments)
-            return {"count": max(len(found), self.counts_at_least)}
+            count, limit = max(len(found), self.counts_at_least), arguments["limit"]
+            return {"count": count if limit is None else min(count, limit)}
         if name in {"order", "product", "node"}:
             held = {"order": self.orders, "product": self.products, "node": self.carts}[name]
             return next((each for each in held if each["id"] == arguments["id"]), None)

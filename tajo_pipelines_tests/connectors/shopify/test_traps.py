@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +40,7 @@ def read(shop: Shop, stream: str, window: Window | None = None) -> list[str]:
 def test_the_version_is_pinned_and_its_end_is_known() -> None:
     assert streams.MANIFEST.api_version == "2026-10"
     assert streams.API_PATH == "/admin/api/2026-10/graphql.json"
-    assert streams.MANIFEST.sunset is not None
+    assert streams.MANIFEST.sunset == date(2027, 10, 16)
 
 
 def test_deprecated_contact_fields_of_a_customer_are_not_asked_for() -> None:

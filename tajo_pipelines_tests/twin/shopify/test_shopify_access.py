@@ -47,6 +47,14 @@ def test_wrong_credentials_are_400_as_a_page_or_as_json(read_shop: Api, change: 
     assert (document.status_code, document.json()["error"]) == (400, code)
 
 
+def test_an_app_of_another_organisation_gets_no_token(own_shop: Api) -> None:
+    own_shop.change("set_organisation", same=False)
+    refused = grant(own_shop, GOOD, accept="application/json")
+    assert (refused.status_code, refused.json()["error"]) == (400, "shop_not_permitted")
+    own_shop.change("set_organisation", same=True)
+    assert grant(own_shop, GOOD).status_code == 200
+
+
 def test_unknown_and_revoked_tokens_are_401(own_shop: Api) -> None:
     token = grant(own_shop, GOOD).json()["access_token"]
     assert ask(own_shop, token).status_code == 200
