@@ -19,6 +19,7 @@ from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.leases import Leases
 from tajo_pipelines.store.letters import Letters
 from tajo_pipelines.store.reads import Reads
+from tajo_pipelines.store.refusals import Refusals
 from tajo_pipelines.store.reports import RunReports
 from tajo_pipelines.store.schema import meta
 
@@ -34,6 +35,7 @@ class Store:
         letters: Dead letters of all connections.
         reports: Numbers of runs.
         inbox: Deliveries that were received.
+        refusals: Deliveries that were refused.
         history: Calls to all accounts.
     """
 
@@ -46,6 +48,7 @@ class Store:
         self.letters = Letters(database, clock)
         self.reports = RunReports(database)
         self.inbox = Inbox(database, clock)
+        self.refusals = Refusals(database)
         self.history = CallHistory(database)
 
     def account(self, account: str) -> AccountState:

@@ -6,55 +6,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select, update
 
-from tajo_pipelines.store.database import Database, chunks, insert_into, present, server_time
+from tajo_pipelines.store.appending import DeliveryState, NewDelivery, append
+from tajo_pipelines.store.database import Database, chunks, present, server_time
 from tajo_pipelines.store.processes import ProcessMark
 from tajo_pipelines.store.schema import deliveries
+
+__all__ = [
+    "DeliveryFilter",
+    "DeliveryLease",
+    "DeliveryState",
+    "Inbox",
+    "KeptDelivery",
+    "Leased",
+    "NewDelivery",
+    "Waiting",
+]
 
 LEASE_SECONDS = 120.0
 """How long a lease stands without being renewed."""
 
 SUSPECT = 3
 """Failed attempts from which on a delivery is leased alone."""
-
-
-class DeliveryState(StrEnum):
-    """How far a delivery got.
-
-    PENDING waits. LEASED is being worked off. DONE was worked off, also where it asked for nothing. DEAD can't be, and
-    has a letter. IGNORED has a topic that nobody reads.
-    """
-
-    PENDING = "pending"
-    LEASED = "leased"
-    DONE = "done"
-    DEAD = "dead"
-    IGNORED = "ignored"
-
-
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
-    """A delivery to be kept.
-
-    Attributes:
-        stream: The stream whose run works it off; None where nobody does, and it is ignored.
-        key: Key of its record, as far as known.
-    """
-
-    connection: str
-    delivery_id: str
-    topic: str
-    stream: str | None
-    key: str | None
-    source_at: datetime | None
-    received_at: datetime
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +135,16 @@ class Inbox:
         self._database = database
         self._clock = clock
 
-    def append(self, received: Sequence[NewDelivery]) -> None:
+    def append(self, received: Sequence[NewDelivery]) -> int:
         """Keep deliveries, all in one transaction; one that came before is counted as a duplicate and changes nothing.
+
+        Returns:
+            How many were new.
 
         Raises:
             RetryableError: The database can't be reached or stays locked: nothing is kept.
         """
-        with self._database.writing() as connection:
-            statement = insert_into(connection, deliveries)
-            statement = statement.on_conflict_do_update(
-                index_elements=["connection", "delivery_id"],
-                set_={"duplicates": deliveries.c.duplicates + 1},
-            )
-            connection.execute(statement, [_row(item) for item in received])
+        return append(self._database, received)
 
     @contextmanager
     def lease(
@@ -209,7 +184,9 @@ class Inbox:
         """
         leased = deliveries.c.state == DeliveryState.LEASED
         with self._database.reading() as reading:
-            tokens = reading.execute(select(deliveries.c.lease, deliveries.c.lease_until).where(leased).distinct()).all()
+            tokens = reading.execute(
+                select(deliveries.c.lease, deliveries.c.lease_until).where(leased).distinct()
+            ).all()
             now = server_time(reading)
         lost = {row.lease for row in tokens if row.lease_until <= now or _process(row.lease).is_gone()}
         if not lost:
@@ -423,23 +400,6 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 def _counted(statement: Select[Any], chosen: DeliveryFilter) -> Select[Any]:
     return statement.select_from(deliveries).where(*chosen.conditions())
-
-
-def _row(item: NewDelivery) -> dict[str, Any]:
-    return {
-        "connection": item.connection,
-        "delivery_id": item.delivery_id,
-        "topic": item.topic,
-        "stream": item.stream,
-        "key": item.key,
-        "state": DeliveryState.IGNORED if item.stream is None else DeliveryState.PENDING,
-        "attempts": 0,
-        "bytes": len(item.body),
-        "source_at": item.source_at,
-        "received_at": item.received_at,
-        "duplicates": 0,
-        "body": item.body,
-    }
 
 
 def _kept(row: Any) -> KeptDelivery:
