@@ -17,16 +17,7 @@ from tajo_pipelines.store.database import Database, chunks, present, server_time
 from tajo_pipelines.store.processes import ProcessMark
 from tajo_pipelines.store.schema import deliveries
 
-__all__ = [
-    "DeliveryFilter",
-    "DeliveryLease",
-    "DeliveryState",
-    "Inbox",
-    "KeptDelivery",
-    "Leased",
-    "NewDelivery",
-    "Waiting",
-]
+__all__ = ["DeliveryFilter", "DeliveryState", "Inbox", "KeptDelivery", "Leased", "NewDelivery", "Waiting"]
 
 LEASE_SECONDS = 120.0
 """How long a lease stands without being renewed."""
