@@ -130,6 +130,7 @@ MAPPING_DIFF = Kind(
 )
 DOCTOR = Kind("doctor", ("project", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
+WEBHOOKS_SERVE = Kind("webhooks_serve", ("url", "admin_url", "routes"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
 ERROR = Kind("error")
 """Of a command line that names no command."""
@@ -150,6 +151,7 @@ KINDS: Sequence[Kind] = (
     MAPPING_DIFF,
     DOCTOR,
     DEMO,
+    WEBHOOKS_SERVE,
     TWIN,
     ERROR,
 )

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import typer
 
-app = typer.Typer(name="webhooks", help="Deliveries of the platforms' webhooks: receive them, look at them, ask for them.")
+from tajo_pipelines.cli.documents import WEBHOOKS_SERVE
+from tajo_pipelines.cli.edge import command
+from tajo_pipelines.cli.webhooks_serve import serve_webhooks
+
+app = typer.Typer(
+    name="webhooks", help="Deliveries of the platforms' webhooks: receive them, look at them, ask for them."
+)
 
 
 @app.callback()
 def webhooks() -> None:
     """Deliveries of the platforms' webhooks: receive them, look at them, ask for them."""
+
+
+command(app, "serve", WEBHOOKS_SERVE)(serve_webhooks)

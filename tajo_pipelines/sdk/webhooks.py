@@ -31,7 +31,7 @@ class Delivery:
     """
 
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
     received_at: datetime
     suffix: str = ""
 

@@ -8,7 +8,7 @@ second. Rows therefore go in by statements of many, whose sizes are powers of tw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -55,7 +55,7 @@ class NewDelivery:
     key: str | None
     source_at: datetime | None
     received_at: datetime
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 def append(database: Database, received: Sequence[NewDelivery]) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, inspect, make_url, text
@@ -21,17 +24,20 @@ _LOCK = 0x7A6A6F
 """Number of the advisory lock under which PostgreSQL migrates; any constant of our own."""
 
 
-def open_store(database_url: str) -> Store:
+def open_store(database_url: str, *, pragmas: Mapping[str, int] = MappingProxyType({})) -> Store:
     """The store behind a URL, made and brought up to date as needed. Any number of processes may do so at once.
 
     Args:
         database_url: ``sqlite:///path/to/file.db`` or ``postgresql://user:password@host/name``.
+        pragmas: Further settings of SQLite's connections.
 
     Raises:
         ConfigError: The URL can't be used, the database can't be opened, or it was made by a newer version.
     """
     url = _checked(database_url)
     engine = open_engine(url)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", partial(_set, pragmas))
     try:
         with engine.connect() as connection:
             revision = _revision(connection)
@@ -106,6 +112,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     _write_ahead(connection)
     for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _set(pragmas: Mapping[str, int], connection: sqlite3.Connection, _record: object) -> None:
+    for name, value in pragmas.items():
+        connection.execute(f"PRAGMA {name}={value}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
