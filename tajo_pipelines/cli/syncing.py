@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from tajo_pipelines.cli.documents import UsageError
 from tajo_pipelines.cli.edge import Session
@@ -23,10 +24,11 @@ class SyncOptions:
     """What is asked for.
 
     Attributes:
-        since: Read what changed since then, and leave the watermark alone.
+        since: Read what changed since then, and leave the watermark alone; of a replay, where it begins.
         resources: Streams; empty for all.
         force: Send what hasn't changed too.
         with_events: Let old causes start automations.
+        replay: Deliver what was landed again, and read nothing.
     """
 
     connection: str
@@ -35,10 +37,13 @@ class SyncOptions:
     resources: tuple[str, ...] = ()
     force: bool = False
     with_events: bool = False
+    replay: bool = False
 
     @property
-    def mode(self) -> str:
-        """``full``, ``range`` or ``incremental``."""
+    def mode(self) -> Literal["full", "range", "incremental", "replay"]:
+        """``full``, ``range``, ``incremental`` or ``replay``."""
+        if self.replay:
+            return "replay"
         if self.full:
             return "full"
         return "incremental" if self.since is None else "range"
@@ -77,8 +82,8 @@ def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: Sync
     connection = facts.connection
     with progress(connection.name) as show:
         show("looking whether both sides are ready")
-        found = preflight(workspace, connection, facts.streams)
-        session.warnings += found.source.notices
+        found = preflight(workspace, connection, facts.streams, reads=not options.replay)
+        session.warnings += found.source.notices if found.source is not None else ()
         facts.usage = found.usage
         show("starting")
         # Dagster takes a second to import, which no other command should pay.
@@ -87,7 +92,7 @@ def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: Sync
         request = LaunchRequest(
             connection=connection.name,
             streams=facts.streams,
-            mode="full" if options.full else "incremental" if options.since is None else "range",
+            mode=options.mode,
             since=options.since,
             force=options.force,
             with_events=options.with_events,

@@ -14,6 +14,7 @@ from tajo_pipelines.orchestration.partitions import daily, launched_window, wind
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.sdk.manifest import Manifest
 from tajo_pipelines.settings.objects import Connection
+from tajo_pipelines.sync.landed_forms import kept_batches
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
 from tajo_pipelines.sync.reports import ALREADY_RUNNING
 from tajo_pipelines.sync.request import DeliveryRequest
@@ -43,12 +44,14 @@ class DeliverConfig(dg.Config):
     """What a run delivers.
 
     ``force`` sends what hasn't changed too; ``with_events`` lets old causes start automations; ``replay`` delivers the
-    batches of the run's own days again, through today's mapping.
+    batches of the run's own days again, through today's mapping. ``since`` (ISO 8601) begins a replay earlier or later
+    than the run's first day.
     """
 
     force: bool = False
     with_events: bool = False
     replay: bool = False
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,10 @@ def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Seq
                 return None
             replay = None
             if config.replay:
-                days = launched_window(context, opened.now()).days
-                replay = tuple(opened.store.batches.in_days(connection.name, stream, *days))
+                window = launched_window(context, opened.now())
+                if config.since is not None:
+                    window = Window(window_since(config.since, opened.now()).start, window.end)
+                replay = tuple(kept_batches(opened, connection.name, stream, *window.days))
             return DeliveryRequest(
                 connection=connection.name,
                 stream=stream,
