@@ -128,7 +128,7 @@ MAPPING_DIFF = Kind(
         "masked",
     ),
 )
-DOCTOR = Kind("doctor", ("project", "checks"))
+DOCTOR = Kind("doctor", ("project", "probed", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
 ERROR = Kind("error")
