@@ -107,6 +107,7 @@ def _document(
             "compared": found.compared,
             "undelivered": found.undelivered,
             "superseded": found.superseded,
+            "not_landed": found.not_landed,
             "skipped": dict(sorted(found.skipped.items())),
             "rejected": dict(sorted(found.rejected.items())),
         },
@@ -251,6 +252,8 @@ def _show_records(screen: Console, records: Document) -> None:
         parts.append(f"{records['undelivered']:,} aren't delivered yet in this form and go with the next sync")
     if records["superseded"]:
         parts.append(f"of {records['superseded']:,} Brevo has a newer form")
+    if records["not_landed"]:
+        parts.append(f"{records['not_landed']:,} aren't landed any more: sync --full reads them again")
     left = sum(records["skipped"].values()) + sum(records["rejected"].values())
     if left:
         parts.append(f"{left:,} can't be sent")

@@ -16,6 +16,7 @@ from tajo_pipelines.cli.sync_document import SyncFacts, Verdict, sync_body
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.settings import Connection
+from tajo_pipelines.sync.landed_forms import first_landed_day
 from tajo_pipelines.sync.workspace import Workspace
 
 
@@ -68,6 +69,8 @@ def synchronise(session: Session, options: SyncOptions) -> Verdict:
     body["started_at"] = format_time(began)
     session.warnings += settings.warnings
     session.warnings += _absent(connection, options.resources)
+    if options.replay:
+        session.warnings += _nothing_landed(workspace, connection, streams)
     facts = SyncFacts(workspace, connection, options.mode, streams, began)
     with contextlib.chdir(session.project):
         if streams:
@@ -134,6 +137,14 @@ def _chosen(connection: Connection, resources: tuple[str, ...]) -> tuple[str, ..
             message = f"the stream {name!r} of {connection.name} is turned off"
             raise ConfigError(message, code="stream_disabled", where=connection.where, hint=f"set sync.{name} to true")
     return tuple(name for name in connection.enabled_streams if name in resources)
+
+
+def _nothing_landed(workspace: Workspace, connection: Connection, streams: tuple[str, ...]) -> list[Notice]:
+    return [
+        Notice("nothing_landed", f"nothing of {name} is landed, so there is nothing to deliver again", name)
+        for name in streams
+        if first_landed_day(workspace, connection.name, name) is None
+    ]
 
 
 def _absent(connection: Connection, resources: tuple[str, ...]) -> list[Notice]:

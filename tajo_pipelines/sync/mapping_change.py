@@ -81,9 +81,12 @@ class MappingChange:
         compared: Records whose newest form was looked at.
         undelivered: Of them those that Brevo hasn't been given yet in this form: no matter of the mapping.
         superseded: Of them those of which Brevo was given a newer form already.
+        not_landed: Records that Brevo was given, and that aren't landed any more: only the platform can tell of them.
+            None where a part of the landing was looked at.
         skipped: Of them those that are nobody's, by reason.
         rejected: Of them those that can't be sent, by reason.
         plan: What the account takes, as far as known.
+        notices: What a person should know.
     """
 
     before: Before
@@ -96,6 +99,7 @@ class MappingChange:
     compared: int = 0
     undelivered: int = 0
     superseded: int = 0
+    not_landed: int | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     notices: list[Notice] = field(default_factory=list)
@@ -136,7 +140,7 @@ def compare(
         records = newest_forms(workspace, batches)
         while part := list(islice(records, CHUNK)):
             comparison.take(part, source)
-    return comparison.finish()
+    return comparison.finish(whole=since is None)
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ class _Comparison:
     earlier: tuple[CompiledMapping, ...]
     policy: ContactPolicy
     found: MappingChange
-    met: bool = False
+    met: int = 0
     _written: dict[str, ContactEntry] = field(default_factory=dict)
 
     @classmethod
@@ -200,8 +204,11 @@ class _Comparison:
             members.sort(key=lambda change: (change.source_time, len(change.key), change.key))
             self._person(key, members, known, {change.key: read[change.key][1] for change in members})
 
-    def finish(self) -> MappingChange:
-        """The result."""
+    def finish(self, *, whole: bool) -> MappingChange:
+        """The result; ``whole`` where all that is landed was looked at."""
+        if whole:
+            given = self.state.count_sources(self.connection.name, self.stream) if self.state is not None else 0
+            self.found.not_landed = max(0, given - self.met)
         if self.found.before is Before.NOTHING and self.met:
             self.found.before = Before.LEDGER
         return self.found
@@ -229,7 +236,7 @@ class _Comparison:
     def _matters(self, change: ContactChange, known: Known) -> bool:
         """Whether a difference in this record would be the mapping's, and be sent."""
         last = known.sources.get((change.connection, change.stream, change.key))
-        self.met = self.met or last is not None
+        self.met += last is not None
         if last is not None and last.source_time > change.source_time:
             self.found.superseded += 1
             return False
