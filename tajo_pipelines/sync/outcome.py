@@ -10,6 +10,7 @@ from typing import Any
 from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.model.report import MoneySums, StreamReport
 from tajo_pipelines.model.window import format_time
+from tajo_pipelines.sync.lag import Lag
 
 
 @dataclass(slots=True)
@@ -68,12 +69,14 @@ class Delivered:
         spent: What it cost.
         notices: What a person should know.
         batches: Batches that it worked off.
+        lag: From the platform's own times to the sending.
     """
 
     report: StreamReport = field(default_factory=StreamReport)
     spent: Spent = field(default_factory=Spent)
     notices: list[Notice] = field(default_factory=list)
     batches: int = 0
+    lag: Lag = field(default_factory=Lag)
 
 
 def error_document(error: TajoError) -> dict[str, Any]:
