@@ -11,7 +11,7 @@ from tajo_pipelines.orchestration.names import brevo_key
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings import Settings
 from tajo_pipelines.settings.objects import Connection
-from tajo_pipelines.sync.mapping_test_files import tested_streams
+from tajo_pipelines.sync.mapping_test_files import streams_with_tests
 from tajo_pipelines.sync.mapping_tests import CaseResult, run_mapping_tests
 from tajo_pipelines.sync.parquet import encode_canonical
 
@@ -22,7 +22,7 @@ _COLUMNS = ("case", "place", "path", "expected", "found")
 
 def mapping_checks(settings: Settings, connection: Connection) -> list[dg.AssetChecksDefinition]:
     """A check for every enabled stream of a connection of which ``config/tests`` speaks."""
-    tested = tested_streams(settings)
+    tested = streams_with_tests(settings)
     return [
         _check(connection.name, stream) for stream in connection.enabled_streams if (connection.name, stream) in tested
     ]
