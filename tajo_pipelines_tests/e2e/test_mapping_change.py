@@ -14,6 +14,7 @@ from tajo_pipelines.cli.app import run
 from tajo_pipelines_tests.cli.conftest import validate
 from tajo_pipelines_tests.e2e.conftest import Build
 from tajo_pipelines_tests.e2e.project import Project
+from tajo_pipelines_tests.e2e.test_delivery import delivered, land_only
 
 Tajo = Callable[..., dict[str, Any]]
 
@@ -148,7 +149,7 @@ def all_else_stayed(before: dict[str, Any], after: dict[str, Any], attribute: st
 
 def test_personal_values_are_masked_unless_asked_for(build: Build, tajo: Tajo) -> None:
     project = build(customers=15)
-    tajo(project, "connectors", "sync", "shopify", "--full", "--resource", "customers")
+    project.sync("full", streams=["customers"])
     rename(project, "last_name: LASTNAME", "last_name: SURNAME")
     names = {person["lastName"] for person in project.people()} - {None, ""}
     masked = diff(tajo, project, "--limit", "100")
@@ -162,7 +163,7 @@ def test_a_person_reads_what_differs_and_the_command_that_sends_it(
     build: Build, tajo: Tajo, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = build(customers=15)
-    tajo(project, "connectors", "sync", "shopify", "--full", "--resource", "customers")
+    project.sync("full", streams=["customers"])
     line = ["mapping", "diff", "shopify", "--project", str(project.folder)]
     assert run(line) == 0
     assert "Nothing would differ at Brevo." in capfd.readouterr().out
@@ -179,7 +180,7 @@ def test_a_person_reads_what_differs_and_the_command_that_sends_it(
 
 def test_another_file_is_compared_with_and_with_itself_nothing_differs(build: Build, tajo: Tajo) -> None:
     project = build(customers=15)
-    tajo(project, "connectors", "sync", "shopify", "--full", "--resource", "customers")
+    project.sync("full", streams=["customers"])
     file = project.folder / "config" / "connectors.yaml"
     other = project.folder / "other.yaml"
     other.write_text(file.read_text("utf-8"), "utf-8")
@@ -195,23 +196,35 @@ def test_another_file_is_compared_with_and_with_itself_nothing_differs(build: Bu
 
 def test_a_part_that_was_delivered_through_the_new_mapping_is_no_longer_shown(build: Build, tajo: Tajo) -> None:
     project = build(customers=15)
-    tajo(project, "connectors", "sync", "shopify", "--full", "--resource", "customers")
+    project.sync("full", streams=["customers"])
     rename(project, "total_spent: TOTAL_SPENT", "total_spent: LIFETIME_VALUE")
     whole = of_attributes(diff(tajo, project))["LIFETIME_VALUE"]["new"]
-    # An overlap or a change brings some people through today's mapping; the rest still lacks it.
-    tajo(project, "connectors", "sync", "shopify", "--resource", "customers")
-    delivered = sum("LIFETIME_VALUE" in contact["attributes"] for contact in project.contacts().values())
+    for customer in [each for each in project.people() if each["emailValid"]][:3]:
+        project.twin.change("shopify", "update_customer", id=customer["id"], fields={"note": "changed"})
+    project.sync(streams=["customers"])
+    through = sum("LIFETIME_VALUE" in contact["attributes"] for contact in project.contacts().values())
+    assert 3 <= through < whole
     left = diff(tajo, project)
-    assert left["contacts"] == whole - delivered
-    if left["contacts"]:
-        shown = of_attributes(left)
-        assert shown["LIFETIME_VALUE"]["new"] == whole - delivered
-        assert shown["TOTAL_SPENT"]["no_longer_sent"] >= whole - delivered
+    shown = of_attributes(left)
+    assert shown["LIFETIME_VALUE"]["new"] == left["contacts"] == whole - through
+    assert shown["TOTAL_SPENT"]["no_longer_sent"] == whole
+    assert all(sample["old_known"] for sample in left["samples"])
+    assert delivered(project, replay=True).report.sent == left["contacts"]
+    assert not diff(tajo, project)["changes"]
+
+
+def test_a_change_in_the_shop_that_waits_is_no_matter_of_the_mapping(build: Build, tajo: Tajo) -> None:
+    project = build(customers=15)
+    project.sync("full", streams=["customers"])
+    [customer, *_] = [each for each in project.people() if each["emailValid"]]
+    project.twin.change("shopify", "update_customer", id=customer["id"], fields={"lastName": "Changed"})
+    land_only(project)
+    shown = diff(tajo, project)
+    assert not shown["changes"]
+    assert shown["records"]["undelivered"] == 1
 
 
 def test_before_the_first_delivery_everything_is_new(build: Build, tajo: Tajo) -> None:
-    from tajo_pipelines_tests.e2e.test_delivery import land_only
-
     project = build(customers=15)
     land_only(project)
     shown = diff(tajo, project)
