@@ -251,3 +251,17 @@ def test_links_keep_the_tab_and_its_filters() -> None:
     ]
     assert moment("2026-11-01T10:00:00+01:00") == "2026-11-01 09:00:00"
     assert moment("soon") == "soon"
+
+
+def test_each_account_has_its_own_page() -> None:
+    with running_twin(options=TwinOptions(customers=0, tier="unlimited"), halves=("brevo",)) as twin:
+        page = Browser(twin)
+        twin.call(lambda: twin.brevo.open_account("other-key", "other & co"))
+        twin.change("brevo", "create_contact", email="one@example.com")
+        twin.change("brevo", "create_contact", email="two@example.com", organization="other & co")
+        assert "one@example.com" in page.open("contacts", port="brevo")
+        other = page.open("contacts", port="brevo", account="other & co")
+        assert "two@example.com" in other
+        assert "one@example.com" not in other
+        assert "/_twin?tab=events&amp;account=other%20%26%20co" in other
+        assert "one@example.com" in page.open("contacts", port="brevo", account="nobody's")
