@@ -1,8 +1,9 @@
-"""Writes docs/canonical-model.md from the models, the mapping's table of types and its transforms."""
+"""Writes docs/canonical-model.md from the models, the mapping's types and transforms, and canonical_examples.json."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -27,6 +28,7 @@ from tajo_pipelines.model.order import Address, Order, OrderLine
 from tajo_pipelines.model.product import Category, Product, Variant
 
 PAGE = Path(__file__).parents[1] / "docs" / "canonical-model.md"
+EXAMPLES = Path(__file__).with_name("canonical_examples.json")
 
 _PLAIN = {
     str: "text",
@@ -89,6 +91,7 @@ def _customer() -> list[str]:
         "",
         *(f"- `{name}`: {reason}" for name, reason in RESERVED_TARGETS.items()),
         "",
+        *_written("customer"),
     ]
 
 
@@ -97,7 +100,7 @@ def _order() -> list[str]:
     lines += [f"`net` is computed. {_sentence(inspect.getdoc(Order.net) or '')}", ""]
     for title, part in (("Line of an order", OrderLine), ("Address of an order", Address)):
         lines += [f"### {title}", "", *_summary(part), "", *_fields(part), ""]
-    return lines
+    return lines + _written("order")
 
 
 def _product() -> list[str]:
@@ -116,11 +119,20 @@ def _product() -> list[str]:
         "",
         *_fields(Category),
         "",
+        *_written("product"),
     ]
 
 
 def _cart() -> list[str]:
-    return ["## Cart", "", *_summary(Cart), "", *_fields(Cart), "", "### Line of a cart", "", *_fields(CartLine), ""]
+    lines = ["## Cart", "", *_summary(Cart), "", *_fields(Cart), "", "### Line of a cart", "", *_fields(CartLine), ""]
+    return lines + _written("cart")
+
+
+def _written(name: str) -> list[str]:
+    """An example, as `--json` prints it: amounts as text, times RFC 3339."""
+    example = json.loads(EXAMPLES.read_text(encoding="utf-8"))[name]
+    text = json.dumps(example, indent=2, ensure_ascii=False)
+    return [f"### Example of {'an' if name == 'order' else 'a'} {name}", "", "```json", *text.splitlines(), "```", ""]
 
 
 def _transforms() -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import msgspec
 
 from tajo_pipelines.brevo.client import BrevoClient
 from tajo_pipelines.model.errors import ConfigError
+from tajo_pipelines.model.window import utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,45 @@ class EcommerceStatus:
     currency: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an account has booked.
+
+    Attributes:
+        kind: Brevo's word: ``free``, ``subscription``, ``payAsYouGo``, ``sms`` ...
+        credits: What is left of it.
+        ends: Last day, ISO 8601; None where it has none.
+    """
+
+    kind: str
+    credits: float
+    ends: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDetails:
+    """What an account says of itself.
+
+    Attributes:
+        plans: What it has booked.
+        answered_at: Brevo's clock, to the second; None where the answer carries no date.
+    """
+
+    identity: AccountIdentity
+    plans: tuple[Plan, ...]
+    answered_at: datetime | None
+
+
+class _Plan(msgspec.Struct, rename={"kind": "type", "ends": "endDate"}):
+    kind: str = ""
+    credits: float = 0
+    ends: str | None = None
+
+
 class _Account(msgspec.Struct, rename={"company": "companyName"}):
     organization_id: str
     company: str = ""
+    plan: list[_Plan] = []
 
 
 class _Currency(msgspec.Struct):
@@ -49,7 +88,29 @@ def read_identity(client: BrevoClient) -> AccountIdentity:
     Raises:
         AuthError: When Brevo refuses the key.
     """
-    account = client.request("GET", "/account").to(_Account)
+    return read_details(client).identity
+
+
+def read_details(client: BrevoClient) -> AccountDetails:
+    """The account that answers to the key, with its plans.
+
+    Raises:
+        AuthError: When Brevo refuses the key.
+    """
+    answer = client.request("GET", "/account")
+    account = answer.to(_Account)
+    plans = tuple(Plan(plan.kind, plan.credits, plan.ends) for plan in account.plan)
+    return AccountDetails(_identity(client, account), plans, _time_of(answer.headers.get("date", "")))
+
+
+def _time_of(date: str) -> datetime | None:
+    try:
+        return utc(parsedate_to_datetime(date))
+    except ValueError:
+        return None
+
+
+def _identity(client: BrevoClient, account: _Account) -> AccountIdentity:
     parts = urlsplit(client.base_url)
     return AccountIdentity(
         id=f"{account.organization_id}@{parts.netloc.lower()}{parts.path}",

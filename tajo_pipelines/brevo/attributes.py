@@ -29,6 +29,7 @@ IDENTIFIERS = frozenset({"EMAIL", "SMS", "WHATSAPP", "LANDLINE_NUMBER", "EXT_ID"
 MAX_AGE = 3600.0
 """Seconds for which the list is believed."""
 
+_EVER = 100 * 365 * 86_400.0
 _CACHE = "attributes"
 _CATEGORY = "category"
 _CHOICES = "multiple-choice"
@@ -135,9 +136,44 @@ def read_attributes(
         read = client.request("GET", "/contacts/attributes").to(_Attributes)
         cached = {"attributes": msgspec.to_builtins(read.attributes)}
         state.cache(_CACHE, cached, now)
-    listed = msgspec.convert(cached, _Attributes).attributes
+    return _listed(cached)
+
+
+def _listed(document: Mapping[str, object]) -> dict[str, AttributeType]:
+    listed = msgspec.convert(document, _Attributes).attributes
     known = {name: AttributeType(TEXT) for name in IDENTIFIERS}
     return known | {attribute.name: attribute.typed() for attribute in listed}
+
+
+def foresee(state: AccountState | None, wanted: Mapping[str, str], *, create: bool, now: datetime) -> AttributePlan:
+    """What `ensure` would come to by what was read last, whenever that was; Brevo isn't asked.
+
+    Args:
+        state: Where the list is cached; None where the account was never opened.
+        wanted: Type by attribute name.
+        create: Whether missing ones would be made; so they would where nothing was read yet.
+        now: The present.
+    """
+    cached = None if state is None else state.cached(_CACHE, now, _EVER)
+    account = {} if cached is None else _listed(cached)
+    plan = AttributePlan()
+    for name, kind in wanted.items():
+        found = account.get(name)
+        if found is None and (cached is None or (create and kind in _CREATABLE)):
+            plan.created.append(name)
+            plan.known[name] = AttributeType(kind)
+        elif found is None:
+            plan.missing.append(name)
+        else:
+            _sort_in(plan, name, kind, found)
+    return plan
+
+
+def _sort_in(plan: AttributePlan, name: str, wanted: str, found: AttributeType) -> None:
+    if takes(found, wanted):
+        plan.known[name] = found
+    else:
+        plan.mistyped.append(Mistyped(name, wanted, found.kind))
 
 
 def ensure(
@@ -170,12 +206,8 @@ def ensure(
                 raise refusal
     for name, kind in names.items():
         found = account.get(name)
-        if found is None:
-            continue
-        if takes(found, kind):
-            plan.known[name] = found
-        else:
-            plan.mistyped.append(Mistyped(name, kind, found.kind))
+        if found is not None:
+            _sort_in(plan, name, kind, found)
     return plan
 
 

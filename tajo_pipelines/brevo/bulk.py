@@ -18,11 +18,11 @@ from tajo_pipelines.brevo.contact_change import ContactPolicy, Draft, confirmed,
 from tajo_pipelines.brevo.contact_values import without_ext_id, without_phone
 from tajo_pipelines.brevo.imports import (
     ImportResult,
+    Watch,
     find_lost,
     newest_process,
     split_rows,
     start_import,
-    wait,
 )
 from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.brevo.refusals import BrevoRefusal
@@ -90,6 +90,11 @@ class Bulk:
     clock: Callable[[], datetime]
     processes: list[int] = field(default_factory=list)
     _last_process: int | None = None
+    _watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What a delivery learns of the length of imports holds for all of it."""
+        self._watch = Watch(self.client)
 
     def send(self, groups: Mapping[Group, Sequence[Draft]]) -> ImportOutcome:
         """Send all groups, then wait for all of them.
@@ -97,27 +102,31 @@ class Bulk:
         Raises:
             TajoError: When Brevo can't be reached; what was started is taken up by `recover` later.
         """
-        started: list[tuple[PendingImport, dict[str, Draft]]] = []
+        started: dict[int, tuple[PendingImport, dict[str, Draft]]] = {}
         outcome = ImportOutcome()
         for group, drafts in groups.items():
             for part in self._parts(drafts):
                 begun = self._start(group, part, outcome)
-                if begun is not None:
-                    started.append((begun, {draft.key: draft for draft in part}))
-        for pending, by_key in started:
-            self._finish(pending, by_key, outcome)
+                if begun is not None and begun.process_id is not None:
+                    started[begun.process_id] = begun, {draft.key: draft for draft in part}
+        for process_id, result in self._watch.ends(started):
+            pending, by_key = started.pop(process_id)
+            self._finish(pending, result, by_key, outcome)
         return outcome
 
     def recover(self) -> int:
         """Follow imports that an earlier process left behind to their end; how many there were."""
         pending = self.state.pending_imports()
         taken = {item.process_id for item in pending if item.process_id is not None}
+        started: dict[int, PendingImport] = {}
         for item in pending:
             found = item if item.process_id is not None else self._find(item, taken)
-            if found is None:
+            if found is None or found.process_id is None:
                 self.state.finish_import(item.id, "lost")
-                continue
-            self._finish(found, {}, ImportOutcome())
+            else:
+                started[found.process_id] = found
+        for process_id, result in self._watch.ends(started):
+            self._finish(started[process_id], result, {}, ImportOutcome())
         return len(pending)
 
     def _find(self, pending: PendingImport, taken: set[int]) -> PendingImport | None:
@@ -188,14 +197,17 @@ class Bulk:
         log.info("import started", process=process_id, rows=len(rows))
         return pending
 
-    def _finish(self, pending: PendingImport, drafts: Mapping[str, Draft], outcome: ImportOutcome) -> None:
-        assert pending.process_id is not None  # noqa: S101  a pending import is followed by its process only
-        try:
-            result = wait(self.client, pending.process_id)
-        except BrevoRefusal as refusal:
+    def _finish(
+        self,
+        pending: PendingImport,
+        result: ImportResult | BrevoRefusal,
+        drafts: Mapping[str, Draft],
+        outcome: ImportOutcome,
+    ) -> None:
+        if isinstance(result, BrevoRefusal):
             # Brevo doesn't know the process any more: whatever it did, the next reading shows.
             self.state.finish_import(pending.id, "lost")
-            outcome.refused += [(draft, refusal.vendor.message) for draft in drafts.values()]
+            outcome.refused += [(draft, result.vendor.message) for draft in drafts.values()]
             return
         if result.status != "completed":
             self.state.finish_import(pending.id, result.status)

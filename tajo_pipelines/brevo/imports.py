@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from tajo_pipelines.brevo.answers import encode
 from tajo_pipelines.brevo.client import BrevoClient
+from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.brevo.report_csv import ReportFetcher
 from tajo_pipelines.model.errors import ContractError, RetryableError
 
@@ -21,7 +22,7 @@ MAX_BYTES = 8_000_000
 """Size of a body that Brevo advises; 10 MB are refused (Brevo API reference, POST /contacts/import)."""
 
 SCHEDULE = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 45.0, 60.0)
-"""Seconds before each look at a process; the last one repeats. A look costs one of 100 calls an hour."""
+"""Seconds before each look at what runs; the last one repeats. A look costs one of 100 calls an hour."""
 
 GIVE_UP = 4 * 3600.0
 """Seconds after which a process that isn't finished is left for the next run."""
@@ -29,6 +30,7 @@ GIVE_UP = 4 * 3600.0
 _IMPORT = "IMPORTUSER"
 _FINISHED = frozenset({"completed", "failed", "cancelled"})
 _PAGE = 50
+_SOONER = 0.9
 _ENVELOPE = 2_000
 
 
@@ -134,9 +136,7 @@ def start_import(
 
 def newest_process(client: BrevoClient) -> int:
     """Id of the account's newest process, 0 where it never had one: asked before an import is handed over."""
-    query = {"limit": 1, "offset": 0, "sort": "desc"}
-    page = client.request("GET", "/processes", query=query).to(_Processes)
-    return max((process.id for process in page.processes), default=0)
+    return max((process.id for process in _newest(client, 1, 0)), default=0)
 
 
 def find_lost(client: BrevoClient, last_process: int) -> list[int]:
@@ -144,13 +144,66 @@ def find_lost(client: BrevoClient, last_process: int) -> list[int]:
     found: set[int] = set()
     offset = 0
     while True:
-        query = {"limit": _PAGE, "offset": offset, "sort": "desc"}
-        page = client.request("GET", "/processes", query=query).to(_Processes)
-        newer = [process for process in page.processes if process.id > last_process]
+        newer = [process for process in _newest(client, _PAGE, offset) if process.id > last_process]
         found |= {process.id for process in newer if process.name == _IMPORT}
         offset += _PAGE
         if len(newer) < _PAGE:
             return sorted(found)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Follows imports to their end, all of them with one look where it can.
+
+    A look at one process costs as much as one at the list of the newest fifty, so that imports which run side by side
+    are looked at in the list. How long the last ones took tells when the first look at the next ones is worth a call.
+
+    Attributes:
+        client: The client; its ``sleep`` waits between looks.
+        schedule: Seconds before each look.
+        give_up: Seconds after which waiting ends.
+        reports: Fetches the reports; a new one by default.
+        expected: Seconds that imports are expected to take; 0 where none ended yet.
+    """
+
+    client: BrevoClient
+    schedule: Sequence[float] = SCHEDULE
+    give_up: float = GIVE_UP
+    reports: ReportFetcher | None = None
+    expected: float = 0.0
+
+    def ends(self, process_ids: Iterable[int]) -> Iterator[tuple[int, ImportResult | BrevoRefusal]]:
+        """Each process with how it ended, as soon as that is seen; a refusal where Brevo doesn't know it.
+
+        Raises:
+            RetryableError: When one isn't finished in time, or a report can't be fetched.
+        """
+        running = set(process_ids)
+        reports = self.reports or ReportFetcher(self.client.sleep)
+        slept, looks = 0.0, 0
+        while running:
+            if slept >= self.give_up:
+                raise _unfinished(running, slept)
+            pause = self._pause(looks, slept)
+            self.client.sleep(pause)
+            slept += pause
+            looks += 1
+            for process_id, found in sorted(_look_at(self.client, running).items()):
+                if isinstance(found, BrevoRefusal):
+                    running.discard(process_id)
+                    yield process_id, found
+                elif found.status in _FINISHED:
+                    running.discard(process_id)
+                    yield process_id, read_result(found, reports)
+            _LOG.debug("%d imports run on after %.0f s", len(running), slept)
+        if looks:
+            # Whatever had ended when it was first looked at may have ended long before.
+            self.expected = slept if looks > 1 else slept * _SOONER
+
+    def _pause(self, looks: int, slept: float) -> float:
+        pause = self.schedule[min(looks, len(self.schedule) - 1)]
+        known = self.expected if looks == 0 else min(slept / 4, self.schedule[-1])
+        return max(pause, known)
 
 
 def wait(
@@ -161,32 +214,53 @@ def wait(
     give_up: float = GIVE_UP,
     reports: ReportFetcher | None = None,
 ) -> ImportResult:
-    """Wait for an import to end and read its reports.
-
-    Args:
-        client: The client; its ``sleep`` waits between looks.
-        process_id: The process.
-        schedule: Seconds before each look.
-        give_up: Seconds after which waiting ends.
-        reports: Fetches the reports; a new one by default.
+    """Wait for one import to end and read its reports; the arguments are those of `Watch`.
 
     Raises:
         RetryableError: When it isn't finished in time, or a report can't be fetched.
         BrevoRefusal: 404 when Brevo doesn't know the process.
     """
-    slept, looks = 0.0, 0
-    while True:
-        seconds = schedule[min(looks, len(schedule) - 1)]
-        client.sleep(seconds)
-        slept += seconds
-        looks += 1
-        process = look(client, process_id)
-        if process.status in _FINISHED:
-            return read_result(process, reports or ReportFetcher(client.sleep))
-        if slept >= give_up:
-            message = f"the import {process_id} isn't finished after {slept / 60:.0f} minutes ({process.status})"
-            raise RetryableError(message, code="import_unfinished", where="GET /processes/{processId}")
-        _LOG.debug("import %s is %s after %.0f s", process_id, process.status, slept)
+    [(_, result)] = Watch(client, schedule, give_up, reports).ends([process_id])
+    if isinstance(result, BrevoRefusal):
+        raise result
+    return result
+
+
+def _unfinished(running: Iterable[int], slept: float) -> RetryableError:
+    named = ", ".join(str(process_id) for process_id in sorted(running))
+    message = f"the import {named} isn't finished after {slept / 60:.0f} minutes"
+    return RetryableError(message, code="import_unfinished", where="GET /processes")
+
+
+def _look_at(client: BrevoClient, running: Collection[int]) -> dict[int, _Process | BrevoRefusal]:
+    """Every one of these processes as it stands: in the list as far as that serves, the others one by one."""
+    found: dict[int, _Process | BrevoRefusal] = {}
+    missing = set(running)
+    offset = 0
+    while len(missing) > 1:
+        page = _newest(client, _PAGE, offset)
+        found |= {process.id: process for process in page if process.id in missing and _is_told(process)}
+        missing -= found.keys()
+        # The newest come first: what isn't there once the ids are lower than it isn't in the list at all.
+        if len(page) < _PAGE or not missing or min(process.id for process in page) < min(missing):
+            break
+        offset += _PAGE
+    for process_id in missing:
+        try:
+            found[process_id] = look(client, process_id)
+        except BrevoRefusal as refusal:
+            found[process_id] = refusal
+    return found
+
+
+def _is_told(process: _Process) -> bool:
+    """Whether the list says all there is: the reports of a process that is over may be left to its own page."""
+    return process.status != "completed" or "import" in (process.info or {})
+
+
+def _newest(client: BrevoClient, limit: int, offset: int) -> list[_Process]:
+    query = {"limit": limit, "offset": offset, "sort": "desc"}
+    return client.request("GET", "/processes", query=query).to(_Processes).processes
 
 
 def look(client: BrevoClient, process_id: int) -> _Process:

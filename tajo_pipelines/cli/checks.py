@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rich.console import Console
 
-from tajo_pipelines.brevo.account import check_ecommerce, read_identity, require_ecommerce
+from tajo_pipelines.brevo.account import AccountDetails, check_ecommerce, read_details, require_ecommerce
 from tajo_pipelines.brevo.attributes import OURS, read_attributes, takes
 from tajo_pipelines.brevo.limits import TIERS
-from tajo_pipelines.brevo.lists import NAMES, find_lists
+from tajo_pipelines.brevo.lists import FOLDER, NAMES, find_lists
+from tajo_pipelines.brevo.probe import probe_write
 from tajo_pipelines.cli.documents import Document, error_document
 from tajo_pipelines.cli.edge import Outcome
 from tajo_pipelines.cli.missing_secrets import missing_of_account, missing_of_connection
 from tajo_pipelines.cli.preflight import PATIENCE
-from tajo_pipelines.model.errors import TajoError
+from tajo_pipelines.model.errors import ConfigError, TajoError
 from tajo_pipelines.model.order import Order
 from tajo_pipelines.sdk.connector import SourceInfo
 from tajo_pipelines.settings import Account, Connection
@@ -27,6 +29,12 @@ OK = "ok"
 WARNING = "warning"
 FAILED = "failed"
 SKIPPED = "skipped"
+
+MOST_APART = 120.0
+"""Seconds by which clocks may differ."""
+
+CLICK = "open app.brevo.com, Contacts, Settings, Contact attributes"
+"""Where attributes are made and deleted by hand."""
 
 _STYLES = {OK: "green", WARNING: "yellow", FAILED: "bold red", SKIPPED: "dim"}
 
@@ -74,8 +82,10 @@ class Checks:
                 screen.print(f"         {check['hint']}")
 
 
-def check_source(checks: Checks, workspace: Workspace, connection: Connection) -> SourceInfo | None:
-    """Whether the platform lets the connection in, with all permissions."""
+def check_source(
+    checks: Checks, workspace: Workspace, connection: Connection, elsewhere: Collection[str] = ()
+) -> SourceInfo | None:
+    """Whether the platform lets the connection in, with all permissions; notices with these codes are left out."""
     found: list[SourceInfo] = []
 
     def look() -> str:
@@ -88,26 +98,33 @@ def check_source(checks: Checks, workspace: Workspace, connection: Connection) -
         return f"{info.name} ({info.domain}), {info.currency}, {info.timezone}; permissions: {_listed(info.scopes)}"
 
     checks.look(connection.name, "source", look)
+    manifest = workspace.connector(connection).manifest
     for notice in found[0].notices if found else ():
-        checks.note(connection.name, notice.code, WARNING, notice.message)
+        if notice.code in elsewhere:
+            continue
+        scope = next((name for name in manifest.scopes.recommended if name in notice.message), None)
+        hint = f"add {scope} to the app's scopes, release that version and approve it in the shop" if scope else None
+        checks.note(connection.name, notice.code, WARNING, notice.message, hint)
     return found[0] if found else None
 
 
-def check_key(checks: Checks, workspace: Workspace, account: Account) -> bool:
-    """Whether Brevo lets us in."""
+def check_key(checks: Checks, workspace: Workspace, account: Account) -> AccountDetails | None:
+    """Whether Brevo lets us in; what the account says of itself, then."""
+    found: list[AccountDetails] = []
 
     def look() -> str:
         with opened_account(workspace, account) as opened:
-            identity = read_identity(opened.client)
+            found.append(read_details(opened.client))
+        identity = found[0].identity
         return f"Brevo answers for {identity.company or 'an account without a name'} ({identity.organization_id})"
 
-    return checks.look(_subject(account), "key", look)
+    return found[0] if checks.look(subject_of(account), "key", look) else None
 
 
 def check_account(
     checks: Checks, workspace: Workspace, account: Account, sources: dict[str, SourceInfo | None]
-) -> None:
-    """Everything that an account must have.
+) -> bool:
+    """Everything that an account must have; whether Brevo lets us in.
 
     Args:
         checks: Takes the findings.
@@ -115,14 +132,58 @@ def check_account(
         account: The account.
         sources: What was found at the enabled connections that feed it.
     """
-    if not check_key(checks, workspace, account):
-        return
-    subject = _subject(account)
+    details = check_key(checks, workspace, account)
+    if details is None:
+        return False
+    subject = subject_of(account)
+    check_plan(checks, subject, details)
+    check_clock(checks, subject, details, workspace.now())
     with opened_account(workspace, account) as opened:
         checks.look(subject, "lists", lambda: _lists(workspace, opened, list(sources)))
         _attributes(checks, workspace, opened, list(sources))
         _commerce(checks, workspace, opened, sources)
         _tier(checks, workspace, opened)
+    return True
+
+
+def check_plan(checks: Checks, subject: str, details: AccountDetails) -> None:
+    """What is booked. Contacts, orders and events need no credits: a plan without any is no trouble."""
+    told = [
+        f"{plan.kind or 'unnamed'}, {plan.credits:,.0f} credits" + (f", until {plan.ends}" if plan.ends else "")
+        for plan in details.plans
+    ]
+    checks.note(subject, "plan", OK, "; ".join(told) or "Brevo names none")
+
+
+def check_clock(checks: Checks, subject: str, details: AccountDetails, now: datetime) -> None:
+    """Whether this machine's clock goes as Brevo's does: windows and consent are compared by time."""
+    if details.answered_at is None:
+        checks.note(subject, "clock", SKIPPED, "Brevo's answer carries no date")
+        return
+    apart = (now - details.answered_at).total_seconds()
+    if abs(apart) <= MOST_APART:
+        checks.note(subject, "clock", OK, "this machine's clock goes with Brevo's")
+        return
+    ahead = "ahead of" if apart > 0 else "behind"
+    message = f"this machine's clock is {abs(apart):,.0f} s {ahead} Brevo's"
+    checks.note(subject, "clock", WARNING, message, "let it be set by the network: timedatectl set-ntp true")
+
+
+def check_writing(checks: Checks, workspace: Workspace, account: Account) -> None:
+    """Whether the key may write, proved by a throw-away contact; asked for explicitly alone."""
+
+    def look() -> str:
+        with opened_account(workspace, account) as opened:
+            try:
+                address = probe_write(opened.client)
+            except TajoError as error:
+                error.hint = (
+                    error.hint or "tajo calls list --path /contacts shows what Brevo answered; is the key a full one?"
+                )
+                raise
+        return f"{address} was written, blocked and on no list, and removed again"
+
+    checks.look(subject_of(account), "writing", look)
 
 
 @contextmanager
@@ -143,13 +204,17 @@ def opened_account(workspace: Workspace, account: Account) -> Iterator[OpenAccou
 def _lists(workspace: Workspace, opened: OpenAccount, connections: list[str]) -> str:
     account, now = opened.settings, workspace.now()
     configured = {"all_contacts": account.lists.all_contacts, "subscribers": account.lists.subscribers}
+    if configured["subscribers"] is not None and configured["subscribers"] == configured["all_contacts"]:
+        message = f"list {configured['subscribers']} is meant for all contacts and for subscribers"
+        hint = "name two lists: whoever unsubscribes leaves that of the subscribers"
+        raise ConfigError(message, code="same_list", where="brevo.lists", hint=hint)
     found, missing = find_lists(opened.client, opened.state, configured, now)
     for name in connections:
         own = workspace.settings.connection(name).lists.subscribers
         if own is not None:
             find_lists(opened.client, opened.state, {"subscribers": own}, now)
     parts = [f"{NAMES[purpose]!r} has the id {number}" for purpose, number in found.items()]
-    parts += [f"{NAMES[purpose]!r} is made by the first sync" for purpose in missing]
+    parts += [f"{NAMES[purpose]!r} is made by the first sync, in the folder {FOLDER!r}" for purpose in missing]
     return "; ".join(parts)
 
 
@@ -157,24 +222,26 @@ def _attributes(checks: Checks, workspace: Workspace, opened: OpenAccount, conne
     wanted: dict[str, str] = dict(OURS)
     for name in connections:
         wanted |= wanted_attributes(workspace, workspace.settings.connection(name))
-    subject = _subject(opened.settings)
+    subject = subject_of(opened.settings)
     known = read_attributes(opened.client, opened.state, workspace.now(), fresh=True)
     missing = sorted(wanted.keys() - known.keys())
     unfit = sorted(name for name in wanted.keys() & known.keys() if not takes(known[name], wanted[name]))
     if missing and opened.settings.create_attributes:
         checks.note(subject, "attributes", OK, f"the first sync makes {_listed(missing)}")
     elif missing:
-        hint = "make them in Brevo, or set brevo.create_attributes to true"
-        checks.note(subject, "attributes", WARNING, f"the account lacks {_listed(missing)}", hint)
+        listed = ", ".join(f"{name} ({wanted[name]})" for name in missing)
+        hint = f"{CLICK} and add them there, or set brevo.create_attributes to true"
+        checks.note(subject, "attributes", WARNING, f"the account lacks {listed}; their values aren't sent", hint)
     for name in unfit:
         message = f"{name} is of type {known[name].kind}, not {wanted[name]}; its values aren't sent"
-        checks.note(subject, "attributes", WARNING, message, "give it another name in field_mapping, or a type there")
+        hint = f"map it to another attribute in field_mapping, or {CLICK} and delete it: the next sync makes it anew"
+        checks.note(subject, "attributes", WARNING, message, hint)
     if not missing and not unfit:
         checks.note(subject, "attributes", OK, f"the account has all {len(wanted)} that are filled")
 
 
 def _commerce(checks: Checks, workspace: Workspace, opened: OpenAccount, sources: dict[str, SourceInfo | None]) -> None:
-    subject = _subject(opened.settings)
+    subject = subject_of(opened.settings)
     selling = [name for name in sources if _sells(workspace, workspace.settings.connection(name))]
     if not selling:
         checks.note(subject, "e-commerce", SKIPPED, "no enabled connection sends orders")
@@ -210,7 +277,7 @@ def _sells(workspace: Workspace, connection: Connection) -> bool:
 
 def _tier(checks: Checks, workspace: Workspace, opened: OpenAccount) -> None:
     """Whether the configured tier is the account's, as the headers of the calls until now tell."""
-    subject, tier = _subject(opened.settings), opened.settings.tier
+    subject, tier = subject_of(opened.settings), opened.settings.tier
     allowed = workspace.store.budget(opened.identity).use()
     contacts = allowed.get("contacts")
     heard = contacts.per_hour if contacts is not None else None
@@ -220,6 +287,8 @@ def _tier(checks: Checks, workspace: Workspace, opened: OpenAccount) -> None:
         hint = f"set brevo.tier to {better[0]}"
         checks.note(subject, "limits", WARNING, f"the account's limits are those of {better[0]}, not {tier}", hint)
         return
+    used = ", ".join(f"{name} {use.used:,}" for name, use in allowed.items() if use.used)
+    said += f"; used within the hour: {used}" if used else ""
     checks.note(subject, "limits", OK, said)
 
 
@@ -228,7 +297,8 @@ def _allowance(tier: str, bucket: str) -> str:
     return f"{limit.per_hour or 3600 * (limit.per_second or 0):,}"
 
 
-def _subject(account: Account) -> str:
+def subject_of(account: Account) -> str:
+    """What findings about an account are headed with."""
     return f"Brevo account {account.name}"
 
 

@@ -102,8 +102,16 @@ def sync_connection(
     with_events: Annotated[
         bool, typer.Option("--with-events", help="Let causes older than the live window start automations too.")
     ] = False,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="Deliver what was landed again through today's mapping, without asking the platform."
+        ),
+    ] = False,
 ) -> Outcome:
     """Read a connection and bring what changed to Brevo."""
+    if full and replay:
+        raise UsageError("--full reads everything, --replay reads nothing: one of the two", where="--replay")
     if full and since is not None:
         raise UsageError("--full reads everything, --since a part: one of the two", where="--since")
     options = SyncOptions(
@@ -113,6 +121,7 @@ def sync_connection(
         resources=tuple(resource or ()),
         force=force,
         with_events=with_events,
+        replay=replay,
     )
     verdict = synchronise(session, options)
     return Outcome(lambda screen: show_sync(screen, session.body), verdict.exit_code, verdict.error)

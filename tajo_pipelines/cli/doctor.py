@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from tajo_pipelines.cli.checks import OK, SKIPPED, WARNING, Checks, check_account, check_source
+from tajo_pipelines.cli.checks import SKIPPED, Checks, check_account, check_source, check_writing, subject_of
 from tajo_pipelines.cli.documents import DOCTOR, UsageError
 from tajo_pipelines.cli.edge import Outcome, Session, command
 from tajo_pipelines.cli.missing_secrets import settings_with_secrets
+from tajo_pipelines.cli.project_checks import check_project
+from tajo_pipelines.cli.source_checks import VERSION_ENDS, check_reading, check_version
 from tajo_pipelines.sdk.connector import SourceInfo
 from tajo_pipelines.settings import Settings
-
-DAGSTER_HOME = "DAGSTER_HOME"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +22,21 @@ def register(app: typer.Typer) -> None:
     command(app, "doctor", DOCTOR)(doctor)
 
 
-def doctor(session: Session) -> Outcome:
-    """Look whether keys, account, lists, attributes, currency, limits and shops are ready. Nothing is changed."""
-    session.body["project"] = str(session.project)
+def doctor(
+    session: Session,
+    probe_brevo: Annotated[
+        bool,
+        typer.Option(
+            "--probe-brevo",
+            help="Prove that the key may write: a throw-away contact, blocked and on no list, is written and removed.",
+        ),
+    ] = False,
+) -> Outcome:
+    """Look whether this machine, keys, account, lists, attributes, currency, limits and shops are ready.
+
+    Nothing is changed, unless --probe-brevo asks for a contact to be written and removed.
+    """
+    session.body |= {"project": str(session.project), "probed": probe_brevo}
     settings = session.settings()
     for connection in settings.enabled_connections:
         # Where nobody can be asked, the check below says it, beside all other findings.
@@ -34,15 +45,24 @@ def doctor(session: Session) -> Outcome:
     workspace = session.workspace(settings)
     checks = Checks()
     session.body["checks"] = checks.found
-    _project(checks, settings)
+    usable = check_project(checks, workspace)
     sources: dict[str, dict[str, SourceInfo | None]] = {name: {} for name in _accounts(settings)}
     for connection in settings.connections.values():
-        if connection.enabled:
-            sources[connection.account][connection.name] = check_source(checks, workspace, connection)
-        else:
+        if not connection.enabled:
             checks.note(connection.name, "source", SKIPPED, "the connection isn't enabled", f"{connection.where}")
-    for name, found in sources.items():
-        check_account(checks, workspace, settings.accounts[name], found)
+            continue
+        found = check_source(checks, workspace, connection, elsewhere={VERSION_ENDS})
+        check_version(checks, workspace, connection, workspace.now().date())
+        if found is not None:
+            check_reading(checks, workspace, connection)
+        sources[connection.account][connection.name] = found
+    for name, of_account in sources.items():
+        account = settings.accounts[name]
+        if not usable:
+            checks.note(subject_of(account), "key", SKIPPED, "it isn't looked at without the store")
+            continue
+        if check_account(checks, workspace, account, of_account) and probe_brevo:
+            check_writing(checks, workspace, account)
     return checks.outcome()
 
 
@@ -50,19 +70,3 @@ def _accounts(settings: Settings) -> list[str]:
     """The accounts that enabled connections feed; all while none is enabled."""
     fed = [connection.account for connection in settings.enabled_connections]
     return list(dict.fromkeys(fed)) or list(settings.accounts)
-
-
-def _project(checks: Checks, settings: Settings) -> None:
-    enabled = len(settings.enabled_connections)
-    message = f"{settings.config_file}: {enabled} of {len(settings.connections)} connections enabled"
-    checks.note("project", "configuration", OK, message)
-    for notice in settings.warnings:
-        checks.note("project", notice.code, WARNING, f"{notice.where}: {notice.message}")
-    home = os.environ.get(DAGSTER_HOME)
-    if not home:
-        checks.note("project", "Dagster", OK, f"runs are kept as {settings.project_dir / 'dagster.yaml'} says")
-    elif Path(home).resolve() == settings.project_dir.resolve():
-        checks.note("project", "Dagster", OK, f"{DAGSTER_HOME} is the project")
-    else:
-        message = f"{DAGSTER_HOME} is {home}: tajo, make dev and dagster dev keep their runs there, not in the project"
-        checks.note("project", "Dagster", WARNING, message, f"unset {DAGSTER_HOME} to keep them in the project")

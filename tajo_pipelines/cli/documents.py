@@ -128,7 +128,7 @@ MAPPING_DIFF = Kind(
         "masked",
     ),
 )
-DOCTOR = Kind("doctor", ("project", "checks"))
+DOCTOR = Kind("doctor", ("project", "probed", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
 WEBHOOKS_SERVE = Kind("webhooks_serve", ("url", "admin_url", "routes"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))

@@ -99,7 +99,7 @@ def _draw(screen: Console, letter: Document, calls: list[Document]) -> None:
         "letter": f"{letter['id']}, {letter['state']}, about one {letter['kind']}",
         "message": letter["message"],
         "answer": f"{vendor['status']} {vendor['code']} {vendor['message']}".strip() if vendor else "none",
-        "seen": f"{letter['first_seen']} to {letter['last_seen']}, {letter['attempts']} times",
+        "seen": f"{letter['first_seen']} to {letter['last_seen']}, attempts: {letter['attempts']}",
         "run": letter["run_id"] or "none",
     }
     for name, text in rows.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from tajo_pipelines.brevo.masking import mask_words
+from tajo_pipelines.sync.log_masking import EventDict, shared_processors
 
 LOGGER = "tajo_pipelines"
 EDGE = f"{LOGGER}.cli.edge"
@@ -23,10 +23,6 @@ FILE = Path("logs") / "tajo.log"
 
 _BYTES = 5_000_000
 _KEPT = 5
-_PLAIN = {"timestamp", "level", "logger", "run_id", "connection", "stream", "account", "owner"}
-"""Keys whose values name no person."""
-
-EventDict = MutableMapping[str, Any]
 
 
 def log_file(home: Path) -> Path:
@@ -78,21 +74,7 @@ def capture_python_warnings() -> None:
 
 
 def _shared() -> list[Any]:
-    return [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _masked,
-    ]
-
-
-def _masked(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    return {
-        key: mask_words(value) if isinstance(value, str) and key not in _PLAIN else value
-        for key, value in event.items()
-    }
+    return [structlog.stdlib.add_logger_name, *shared_processors()]
 
 
 def _terminal(*, verbose: bool) -> logging.Handler:

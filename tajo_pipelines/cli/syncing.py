@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from tajo_pipelines.cli.documents import UsageError
 from tajo_pipelines.cli.edge import Session
@@ -15,6 +16,7 @@ from tajo_pipelines.cli.sync_document import SyncFacts, Verdict, sync_body
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.settings import Connection
+from tajo_pipelines.sync.landed_forms import first_landed_day
 from tajo_pipelines.sync.workspace import Workspace
 
 
@@ -23,10 +25,11 @@ class SyncOptions:
     """What is asked for.
 
     Attributes:
-        since: Read what changed since then, and leave the watermark alone.
+        since: Read what changed since then, and leave the watermark alone; of a replay, where it begins.
         resources: Streams; empty for all.
         force: Send what hasn't changed too.
         with_events: Let old causes start automations.
+        replay: Deliver what was landed again, and read nothing.
     """
 
     connection: str
@@ -35,10 +38,13 @@ class SyncOptions:
     resources: tuple[str, ...] = ()
     force: bool = False
     with_events: bool = False
+    replay: bool = False
 
     @property
-    def mode(self) -> str:
-        """``full``, ``range`` or ``incremental``."""
+    def mode(self) -> Literal["full", "range", "incremental", "replay"]:
+        """``full``, ``range``, ``incremental`` or ``replay``."""
+        if self.replay:
+            return "replay"
         if self.full:
             return "full"
         return "incremental" if self.since is None else "range"
@@ -63,6 +69,8 @@ def synchronise(session: Session, options: SyncOptions) -> Verdict:
     body["started_at"] = format_time(began)
     session.warnings += settings.warnings
     session.warnings += _absent(connection, options.resources)
+    if options.replay:
+        session.warnings += _nothing_landed(workspace, connection, streams)
     facts = SyncFacts(workspace, connection, options.mode, streams, began)
     with contextlib.chdir(session.project):
         if streams:
@@ -77,8 +85,8 @@ def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: Sync
     connection = facts.connection
     with progress(connection.name) as show:
         show("looking whether both sides are ready")
-        found = preflight(workspace, connection, facts.streams)
-        session.warnings += found.source.notices
+        found = preflight(workspace, connection, facts.streams, reads=not options.replay)
+        session.warnings += found.source.notices if found.source is not None else ()
         facts.usage = found.usage
         show("starting")
         # Dagster takes a second to import, which no other command should pay.
@@ -87,7 +95,7 @@ def _run(session: Session, workspace: Workspace, facts: SyncFacts, options: Sync
         request = LaunchRequest(
             connection=connection.name,
             streams=facts.streams,
-            mode="full" if options.full else "incremental" if options.since is None else "range",
+            mode=options.mode,
             since=options.since,
             force=options.force,
             with_events=options.with_events,
@@ -129,6 +137,14 @@ def _chosen(connection: Connection, resources: tuple[str, ...]) -> tuple[str, ..
             message = f"the stream {name!r} of {connection.name} is turned off"
             raise ConfigError(message, code="stream_disabled", where=connection.where, hint=f"set sync.{name} to true")
     return tuple(name for name in connection.enabled_streams if name in resources)
+
+
+def _nothing_landed(workspace: Workspace, connection: Connection, streams: tuple[str, ...]) -> list[Notice]:
+    return [
+        Notice("nothing_landed", f"nothing of {name} is landed, so there is nothing to deliver again", name)
+        for name in streams
+        if first_landed_day(workspace, connection.name, name) is None
+    ]
 
 
 def _absent(connection: Connection, resources: tuple[str, ...]) -> list[Notice]:

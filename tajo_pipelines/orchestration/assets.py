@@ -8,15 +8,25 @@ from typing import Literal
 import dagster as dg
 
 from tajo_pipelines.model.window import Window
+from tajo_pipelines.orchestration.columns import brevo_columns, field_table, landing_columns
+from tajo_pipelines.orchestration.descriptions import (
+    BREVO_KINDS,
+    asset_tags,
+    brevo_description,
+    landing_description,
+    landing_kinds,
+)
 from tajo_pipelines.orchestration.failures import clear_failures
-from tajo_pipelines.orchestration.names import BREVO, TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
+from tajo_pipelines.orchestration.names import TRIGGER_TAG, Trigger, brevo_key, landing_key, plain
 from tajo_pipelines.orchestration.partitions import daily, launched_window, window_since
 from tajo_pipelines.orchestration.resources import WorkspaceResource
-from tajo_pipelines.sdk.manifest import Manifest
+from tajo_pipelines.sdk import registry
 from tajo_pipelines.settings.objects import Connection
+from tajo_pipelines.sync.landed_forms import kept_batches
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
 from tajo_pipelines.sync.reports import ALREADY_RUNNING
 from tajo_pipelines.sync.request import DeliveryRequest
+from tajo_pipelines.sync.workspace import Workspace
 
 OWNERS = ("team:integrations",)
 GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
@@ -43,12 +53,14 @@ class DeliverConfig(dg.Config):
     """What a run delivers.
 
     ``force`` sends what hasn't changed too; ``with_events`` lets old causes start automations; ``replay`` delivers the
-    batches of the run's own days again, through today's mapping.
+    batches of the run's own days again, through today's mapping. ``since`` (ISO 8601) begins a replay earlier or later
+    than the run's first day.
     """
 
     force: bool = False
     with_events: bool = False
     replay: bool = False
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +71,21 @@ class StreamAssets:
     brevo: dg.AssetsDefinition
 
 
-def stream_assets(connection: Connection, manifest: Manifest, stream: str, streams: Sequence[str]) -> StreamAssets:
+def stream_assets(loaded: Workspace, connection: Connection, stream: str, streams: Sequence[str]) -> StreamAssets:
     """Build both assets of a stream.
 
     Args:
+        loaded: Settings and connectors; its store isn't opened.
         connection: The connection.
-        manifest: Its connector's manifest.
         stream: The stream.
         streams: All enabled streams of the connection.
     """
-    return StreamAssets(_landing(connection, manifest, stream), _brevo(connection, manifest, stream, streams))
+    return StreamAssets(_landing(loaded, connection, stream), _brevo(loaded, connection, stream, streams))
 
 
-def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.AssetsDefinition:
+def _landing(loaded: Workspace, connection: Connection, stream: str) -> dg.AssetsDefinition:
+    manifest, account = registry.manifest(connection.connector), loaded.account(connection)
+
     @dg.asset(
         key=landing_key(connection.name, stream),
         io_manager_key="landing_io_manager",
@@ -79,12 +93,11 @@ def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.Asse
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=plain(connection.name),
         owners=list(OWNERS),
-        kinds={manifest.name, "parquet"},
+        kinds=landing_kinds(manifest),
+        tags=asset_tags(connection, manifest, stream),
+        metadata=landing_columns(loaded, connection, manifest, stream),
         freshness_policy=_freshness(connection, stream),
-        description=(
-            f"{stream.capitalize()} of {manifest.title} as they were read, in append-only files by day. "
-            "A partition is a log, not a snapshot; today's is provisional."
-        ),
+        description=landing_description(connection, manifest, account, stream),
     )
     def read(context: dg.AssetExecutionContext, config: ReadConfig, workspace: WorkspaceResource) -> Reading:
         with clear_failures():
@@ -96,7 +109,8 @@ def _landing(connection: Connection, manifest: Manifest, stream: str) -> dg.Asse
     return read
 
 
-def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Sequence[str]) -> dg.AssetsDefinition:
+def _brevo(loaded: Workspace, connection: Connection, stream: str, streams: Sequence[str]) -> dg.AssetsDefinition:
+    manifest, account = registry.manifest(connection.connector), loaded.account(connection)
     first = [other for other in READS_FIRST.get(stream, ()) if other in streams]
 
     @dg.asset(
@@ -107,12 +121,12 @@ def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Seq
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=plain(connection.name),
         owners=list(OWNERS),
-        kinds={BREVO},
+        kinds=BREVO_KINDS,
+        tags=asset_tags(connection, manifest, stream),
+        metadata=brevo_columns(loaded, connection, manifest, stream)
+        | field_table(loaded, connection, manifest, stream),
         freshness_policy=_freshness(connection, stream),
-        description=(
-            f"{stream.capitalize()} of {manifest.title} at Brevo: every landed batch that Brevo hasn't got yet, "
-            "whatever its day, goes out; an outage heals itself."
-        ),
+        description=brevo_description(connection, manifest, account, stream),
     )
     def deliver(
         context: dg.AssetExecutionContext, config: DeliverConfig, workspace: WorkspaceResource
@@ -125,8 +139,10 @@ def _brevo(connection: Connection, manifest: Manifest, stream: str, streams: Seq
                 return None
             replay = None
             if config.replay:
-                days = launched_window(context, opened.now()).days
-                replay = tuple(opened.store.batches.in_days(connection.name, stream, *days))
+                window = launched_window(context, opened.now())
+                if config.since is not None:
+                    window = Window(window_since(config.since, opened.now()).start, window.end)
+                replay = tuple(kept_batches(opened, connection.name, stream, *window.days))
             return DeliveryRequest(
                 connection=connection.name,
                 stream=stream,

@@ -9,11 +9,13 @@ import dagster as dg
 from tajo_pipelines.orchestration.assets import stream_assets
 from tajo_pipelines.orchestration.checks import balance_check, landed_check, letters_check
 from tajo_pipelines.orchestration.io_managers import BrevoIOManager, LandingIOManager
+from tajo_pipelines.orchestration.mapping_checks import mapping_checks
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.orchestration.schedules import job_and_schedule
-from tajo_pipelines.sdk import registry
+from tajo_pipelines.orchestration.window_check import window_check
 from tajo_pipelines.settings import Settings
 from tajo_pipelines.settings.objects import Connection
+from tajo_pipelines.sync.workspace import Workspace
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -28,28 +30,30 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         # Also for what is launched from an asset's page: a process a step costs seconds, and gains nothing here.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(shared, *(_connection(settings, found) for found in settings.enabled_connections))
+    loaded = Workspace(settings)
+    return dg.Definitions.merge(shared, *(_connection(loaded, found) for found in settings.enabled_connections))
 
 
-def _connection(settings: Settings, connection: Connection) -> dg.Definitions:
-    manifest = registry.manifest(connection.connector)
+def _connection(loaded: Workspace, connection: Connection) -> dg.Definitions:
     streams = connection.enabled_streams
     if not streams:
         return dg.Definitions()
-    threshold = float(settings.account_of(connection).letters_threshold)
+    threshold = float(loaded.account(connection).letters_threshold)
     with warnings.catch_warnings():
         # The parameter is marked beta in Dagster 1.13; a range of days as one run hangs on it.
         warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
-        assets = [stream_assets(connection, manifest, stream, streams) for stream in streams]
+        assets = [stream_assets(loaded, connection, stream, streams) for stream in streams]
     checks = [
         check
         for stream in streams
         for check in (
             landed_check(connection, stream),
+            window_check(connection, stream),
             balance_check(connection, stream),
             letters_check(connection, stream, threshold),
         )
     ]
+    checks += mapping_checks(loaded.settings, connection)
     return dg.Definitions.merge(
         dg.Definitions(assets=[part for pair in assets for part in (pair.landing, pair.brevo)], asset_checks=checks),
         job_and_schedule(connection, streams),

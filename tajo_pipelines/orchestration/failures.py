@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from tajo_pipelines.model.errors import RetryableError, TajoError
+from tajo_pipelines.sync.log_masking import masked
 
 FRAMES = 12
 """Innermost frames of an unforeseen error that are kept."""
@@ -26,7 +27,7 @@ def clear_failures() -> Iterator[None]:
     except dg.Failure:
         raise
     except TajoError as error:
-        raise dg.Failure(str(error), allow_retries=isinstance(error, RetryableError)) from None
+        raise dg.Failure(masked(str(error)), allow_retries=isinstance(error, RetryableError)) from None
     except Exception as error:  # noqa: BLE001  the last place before the event log, which keeps every text
         raise _unforeseen(error) from None
 

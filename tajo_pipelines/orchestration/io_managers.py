@@ -9,6 +9,7 @@ from tajo_pipelines.orchestration.resources import OpenWorkspace
 from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.sync.delivery import deliver
 from tajo_pipelines.sync.landing import Landed, land
+from tajo_pipelines.sync.log_masking import masked
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode
 from tajo_pipelines.sync.reports import RunLog
@@ -54,7 +55,7 @@ class LandingIOManager(_ProjectIOManager):
                 if obj.request.mode is ReadMode.RANGE:
                     taken.hint = "nothing was read; launch it again once that is done"
                     raise
-                context.log.info("%s", taken)
+                context.log.info("%s", masked(str(taken)))
                 landed = Landed(already_running=True)
             context.add_output_metadata(landed_metadata(landed, workspace, obj.request))
 
@@ -77,7 +78,7 @@ class BrevoIOManager(_ProjectIOManager):
             with log.delivery(delivered):
                 deliver(workspace, obj, delivered)
             for notice in delivered.notices:
-                context.log.warning("%s: %s", notice.code, notice.message)
+                context.log.warning("%s: %s", notice.code, masked(notice.message))
             context.add_output_metadata(delivered_metadata(delivered, workspace, obj))
 
     def load_input(self, context: dg.InputContext) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from tajo_pipelines.orchestration.names import (
     PROCESS_TAG,
     TRIGGER_TAG,
     Trigger,
+    brevo_key,
     brevo_step,
     landing_step,
     plain,
@@ -28,6 +29,7 @@ from tajo_pipelines.orchestration.partitions import range_tags
 from tajo_pipelines.orchestration.schedules import incremental_tags, stream_keys
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.processes import ProcessMark
+from tajo_pipelines.sync.landed_forms import first_landed_day
 from tajo_pipelines.sync.workspace import Workspace
 
 _LIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
@@ -39,12 +41,13 @@ class LaunchRequest:
 
     Attributes:
         streams: None for all of the connection.
-        mode: ``incremental`` goes on from the watermark, ``full`` reads everything, ``range`` from ``since`` to now.
+        mode: ``incremental`` goes on from the watermark, ``full`` reads everything, ``range`` from ``since`` to now;
+            ``replay`` reads nothing and delivers again what is landed, of ``since`` and later or all of it.
     """
 
     connection: str
     streams: tuple[str, ...] | None = None
-    mode: Literal["incremental", "full", "range"] = "incremental"
+    mode: Literal["incremental", "full", "range", "replay"] = "incremental"
     since: datetime | None = None
     force: bool = False
     with_events: bool = False
@@ -87,14 +90,15 @@ def run_connection(workspace: Workspace, request: LaunchRequest) -> LaunchResult
     """
     connection = workspace.connection(request.connection)
     streams = _streams(connection, request)
+    first = _first_day(workspace, connection, streams, request)
     with project_instance(workspace.settings.project_dir) as instance:
         end_dead_runs(instance)
         job = build_definitions(workspace.settings).resolve_job_def(plain(connection.name))
         result = job.execute_in_process(
             instance=instance,
-            run_config=_run_config(connection, streams, request),
-            tags=_tags(workspace, connection, streams, request),
-            asset_selection=stream_keys(connection.name, streams),
+            run_config=_run_config(connection, streams, request, first),
+            tags=_tags(workspace, connection, streams, request, first),
+            asset_selection=_selected(connection, streams, request),
             raise_on_error=False,
         )
     return LaunchResult(result.run_id, result.success)
@@ -111,27 +115,47 @@ def _streams(connection: Connection, request: LaunchRequest) -> tuple[str, ...]:
     return enabled if request.streams is None else tuple(name for name in enabled if name in request.streams)
 
 
-def _run_config(connection: Connection, streams: tuple[str, ...], request: LaunchRequest) -> dict[str, Any]:
-    read: dict[str, Any] = {"mode": "auto" if request.mode == "incremental" else request.mode}
-    if request.since is not None:
-        read["since"] = request.since.isoformat()
-    deliver = {"force": request.force, "with_events": request.with_events}
-    steps = {landing_step(connection.name, name): {"config": read} for name in streams}
+def _selected(connection: Connection, streams: tuple[str, ...], request: LaunchRequest) -> list[dg.AssetKey]:
+    if request.mode == "replay":
+        return [brevo_key(connection.name, name) for name in streams]
+    return stream_keys(connection.name, streams)
+
+
+def _run_config(
+    connection: Connection, streams: tuple[str, ...], request: LaunchRequest, first: date
+) -> dict[str, Any]:
+    deliver: dict[str, Any] = {"force": request.force, "with_events": request.with_events}
+    steps: dict[str, Any] = {}
+    if request.mode == "replay":
+        deliver |= {"replay": True, "since": first.isoformat()}
+    else:
+        read: dict[str, Any] = {"mode": "auto" if request.mode == "incremental" else request.mode}
+        if request.since is not None:
+            read["since"] = request.since.isoformat()
+        steps = {landing_step(connection.name, name): {"config": read} for name in streams}
     steps |= {brevo_step(connection.name, name): {"config": deliver} for name in streams}
     # The terminal belongs to the command; Dagster's own lines stand in its event log.
     return {"ops": steps, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+def _first_day(workspace: Workspace, connection: Connection, streams: tuple[str, ...], request: LaunchRequest) -> date:
+    """The first day that a run is about; an incremental one finds its own."""
+    if request.mode in ("range", "replay") and request.since is not None:
+        return utc(request.since).date()
+    if request.mode == "replay":
+        starts = [first_landed_day(workspace, connection.name, name) for name in streams]
+        return min((day for day in starts if day is not None), default=workspace.now().date())
+    return workspace.now().date()
+
+
 def _tags(
-    workspace: Workspace, connection: Connection, streams: tuple[str, ...], request: LaunchRequest
+    workspace: Workspace, connection: Connection, streams: tuple[str, ...], request: LaunchRequest, first: date
 ) -> dict[str, str]:
     now = workspace.now()
-    if request.mode == "range" and request.since is not None:
-        days = range_tags(utc(request.since).date(), now.date(), connection.start_date)
-    elif request.mode == "full":
-        days = range_tags(now.date(), now.date(), connection.start_date)
-    else:
+    if request.mode == "incremental" or (request.mode == "range" and request.since is None):
         days = incremental_tags(workspace, connection, streams, now)
+    else:
+        days = range_tags(first, now.date(), connection.start_date)
     return days | {TRIGGER_TAG: Trigger.CLI.value, PROCESS_TAG: msgspec.json.encode(ProcessMark.own()).decode()}
 
 

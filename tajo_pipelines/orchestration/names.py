@@ -9,6 +9,7 @@ import dagster as dg
 TRIGGER_TAG = "tajo/trigger"
 CONNECTION_TAG = "tajo/connection"
 PROCESS_TAG = "tajo/process"
+PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
@@ -31,6 +32,11 @@ def landing_key(connection: str, stream: str) -> dg.AssetKey:
 def brevo_key(connection: str, stream: str) -> dg.AssetKey:
     """Key of what Brevo is given: ``["brevo", connection, stream]``."""
     return dg.AssetKey([BREVO, connection, stream])
+
+
+def platform_key(connection: str, stream: str) -> dg.AssetKey:
+    """What stands for the platform's own objects where a column's origin is told; no asset of ours has it."""
+    return dg.AssetKey(["platform", connection, stream])
 
 
 def plain(connection: str) -> str:

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from tajo_pipelines.settings import Settings, load_settings
+from tajo_pipelines.sync.log_masking import hide_secrets_of, log_to_stderr
 from tajo_pipelines.sync.workspace import Workspace
 
 PROJECT_VARIABLE = "TAJO_PROJECT"
@@ -30,7 +31,8 @@ def read_settings(project: Path) -> Settings:
 class OpenWorkspace:
     """A project's workspace, opened when it is first needed.
 
-    The settings are read then, not when the definitions were loaded: a run acts by what the files say now.
+    The settings are read then, not when the definitions were loaded: a run acts by what the files say now. From then
+    on no log line of the process holds a secret of theirs.
     """
 
     def __init__(self) -> None:
@@ -43,7 +45,10 @@ class OpenWorkspace:
             ConfigError: With every finding in the configuration.
         """
         if self._workspace is None:
-            self._workspace = Workspace(read_settings(Path(project)))
+            settings = read_settings(Path(project))
+            hide_secrets_of(settings)
+            log_to_stderr()
+            self._workspace = Workspace(settings)
         return self._workspace
 
     def close(self) -> None:

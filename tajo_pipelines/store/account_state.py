@@ -130,6 +130,10 @@ class AccountState:
         """Source entries by record key."""
         return self._ledger.sources(connection, stream, keys)
 
+    def count_sources(self, connection: str, stream: str) -> int:
+        """How many records of a stream the account was given."""
+        return self._ledger.count_sources(connection, stream)
+
     def save_sources(self, entries: Iterable[SourceEntry]) -> None:
         """Add or replace entries; an older source time never replaces a newer one."""
         self._ledger.save_sources(entries)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from tajo_pipelines.model.ledger import ContactEntry, SourceEntry
 from tajo_pipelines.store.database import Database, chunks, present, upsert
@@ -97,6 +97,16 @@ class Ledger:
                 )
                 found.update({row.key: _source(row) for row in rows})
         return found
+
+    def count_sources(self, connection: str, stream: str) -> int:
+        """How many records of a stream Brevo was given."""
+        statement = select(func.count()).where(
+            ledger_sources.c.account == self._account,
+            ledger_sources.c.connection == connection,
+            ledger_sources.c.stream == stream,
+        )
+        with self._database.reading() as reading:
+            return int(reading.execute(statement).scalar_one())
 
     def save_sources(self, entries: Iterable[SourceEntry]) -> None:
         """Add or replace entries; an older source time never replaces a newer one."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -112,6 +113,7 @@ class _Delivery:
     parts: Parts
     delivered: Delivered
     _rejects: list[Letter] = field(default_factory=list)
+    _times: list[datetime] = field(default_factory=list)
 
     def run(self, lease: Lease) -> None:
         """Work the batches off, in the order of their landing, then what the shop deleted; while the account is ours.
@@ -143,17 +145,23 @@ class _Delivery:
 
     def _deliver(self, group: Sequence[Batch], source: Source) -> None:
         records = (record for batch in group for record in records_of(self.workspace, batch))
+        sent = self.delivered.report.sent
         self.parts.deliverer.deliver(self._parsed(records, source), self.workspace.now())
         state, run_id = self.opened.state, self.request.run_id
         self.delivered.spent.letters += state.write_letters(self._rejects, run_id)
         self._rejects = []
         self.workspace.store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
         self.delivered.batches += len(group)
+        if self.delivered.report.sent > sent:
+            self.delivered.lag.add(self._times, self.workspace.now())
+        self._times = []
 
     def _parsed(self, records: Iterable[Record], source: Source) -> Iterator[tuple[Record, Any]]:
         """One after the other: whoever needs the raw object for a moment alone never holds all of them."""
         for record in records:
             self.delivered.report.read += 1
+            if record.updated_at is not None:
+                self._times.append(record.updated_at)
             try:
                 form = source.canonical(record)
             except RejectedRecord as problem:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PASS_ROWS = 200_000
 """Records whose newest form is looked for at once, about 250 bytes each; of more, the files are read several times."""
 
+_FIRST, _LAST = date.min, date.max
 _TIMES = ("key", "updated_at", "read_at")
 _RECORDS = (*_TIMES, "raw")
 
@@ -39,6 +40,13 @@ def kept_batches(workspace: Workspace, connection: str, stream: str, first: date
         for batch in found
         if batch.state is not BatchState.DELIVERED or _is_there(location(workspace, batch.path))
     ]
+
+
+def first_landed_day(workspace: Workspace, connection: str, stream: str) -> date | None:
+    """The first day under which something of a stream is landed."""
+    return min(
+        (batch.day for batch in workspace.store.batches.in_days(connection, stream, _FIRST, _LAST)), default=None
+    )
 
 
 def _is_there(url: str) -> bool:

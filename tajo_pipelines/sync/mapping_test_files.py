@@ -91,7 +91,7 @@ def folder_of_tests(settings: Settings) -> Path:
     return settings.config_file.parent / FOLDER
 
 
-def tested_streams(settings: Settings) -> frozenset[tuple[str, str]]:
+def streams_with_tests(settings: Settings) -> frozenset[tuple[str, str]]:
     """Pairs of connection and stream that tests speak of. A file that can't be read speaks of all customers."""
     found: set[tuple[str, str]] = set()
     for file in _files(settings):
@@ -262,7 +262,7 @@ class _File:
         for channel, said in expect.consent.items():
             at = (*path, "consent", channel)
             if channel not in list(Channel):
-                report_unknown(channel, at, list(Channel), self.findings)
+                report_unknown(channel, at, [str(known) for known in Channel], self.findings)
                 continue
             for name in said if isinstance(said, dict) else ():
                 if name not in _SAID:

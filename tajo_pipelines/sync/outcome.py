@@ -11,6 +11,7 @@ from typing import Any
 from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.model.report import MoneySums, StreamReport
 from tajo_pipelines.model.window import format_time
+from tajo_pipelines.sync.lag import Lag
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ class Delivered:
         notices: What a person should know.
         batches: Batches that it worked off.
         inbox: What it did with deliveries of webhooks.
+        lag: From the platform's own times to the sending.
     """
 
     report: StreamReport = field(default_factory=StreamReport)
@@ -108,6 +110,7 @@ class Delivered:
     notices: list[Notice] = field(default_factory=list)
     batches: int = 0
     inbox: InboxNumbers = field(default_factory=InboxNumbers)
+    lag: Lag = field(default_factory=Lag)
 
 
 def error_document(error: TajoError) -> dict[str, Any]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tajo_pipelines.twin.faults import FaultError
 from tajo_pipelines.twin.half import ChangeError, Half, TwinParts
+from tajo_pipelines.twin.pages.site import Site
 
 
 class Control:
@@ -24,6 +24,7 @@ class Control:
         """Control these halves."""
         self._halves = halves
         self._parts = parts
+        self._site = Site(halves, parts)
         self._app = Starlette(
             routes=[
                 Route("/_twin", self._page),
@@ -97,27 +98,8 @@ class Control:
         except ChangeError as error:
             return _refused(str(error))
 
-    async def _page(self, _request: Request) -> Response:
-        parts: list[str] = []
-        for name, half in self._halves.items():
-            half.settle()
-            figures = {**half.totals(), "429 answered": self._parts.calls.too_many(name)}
-            parts.append(f"<h2>{html.escape(name.capitalize())}</h2>{_table(figures)}")
-            parts.append(f"<h3>Calls</h3>{_table(self._parts.calls.counts(name))}")
-        return HTMLResponse(_PAGE.replace("@@", "".join(parts)))
-
-
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Twin</title>
-<style>body{font:15px system-ui;margin:2rem;max-width:50rem}td{padding:.1rem 1.5rem .1rem 0}
-td:last-child{text-align:right;font-variant-numeric:tabular-nums}</style></head>
-<body><h1>Local stand-ins</h1>@@<p><a href="/_twin/state">State as JSON</a></p></body></html>"""
-
-
-def _table(figures: Mapping[str, int | str]) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{html.escape(str(value))}</td></tr>" for key, value in figures.items()
-    )
-    return f"<table>{rows}</table>"
+    async def _page(self, request: Request) -> Response:
+        return self._site.answer(request.query_params)
 
 
 def _refused(message: str) -> Response:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tajo_pipelines.twin.control import Control
+from tajo_pipelines.twin.exchanges import Exchanges
 from tajo_pipelines.twin.faults import FaultRule
 from tajo_pipelines.twin.half import Call, Half, TwinParts
 
@@ -60,13 +61,14 @@ class Edge:
         )
         call.bytes = len(body)
         scope["twin.call"] = call
+        watched = _watch(call, self._parts.calls.exchanges, body, send)
         rule = self._parts.faults.strike(self._half.name, call.method, call.path, body)
         try:
             if rule is None:
-                await self._half.app(scope, replay, _watch(call, send))
+                await self._half.app(scope, replay, watched)
             else:
                 call.fault = rule.action
-                await _strike(rule, self._half.app, scope, replay, _watch(call, send))
+                await _strike(rule, self._half.app, scope, replay, watched)
         finally:
             self._parts.calls.end(call)
 
@@ -137,12 +139,16 @@ def _wrong(status: int) -> Response:
     return JSONResponse({"code": code, "message": code.replace("_", " ").capitalize()}, status)
 
 
-def _watch(call: Call, send: Send) -> Send:
-    """Note the status that really goes out."""
+def _watch(call: Call, exchanges: Exchanges, body: bytes, send: Send) -> Send:
+    """Note the status and the bodies that really go over the wire."""
+    exchange = exchanges.begin(call.number, call.path, body)
 
     async def watched(message: Message) -> None:
         if message["type"] == "http.response.start":
             call.status = message["status"]
+            exchanges.head(exchange, list(message.get("headers", ())))
+        elif message["type"] == "http.response.body":
+            exchanges.part(exchange, message.get("body", b""))
         await send(message)
 
     return watched

@@ -8,7 +8,7 @@ with the people who left it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from starlette.types import ASGIApp
 
 from tajo_pipelines.twin.clock import TwinClock
+from tajo_pipelines.twin.exchanges import Exchanges
 from tajo_pipelines.twin.faults import Faults
 from tajo_pipelines.twin.state_file import StateFile
 
@@ -92,7 +93,11 @@ class Call:
 
 
 class CallLog:
-    """The last calls, and counts of all since the start."""
+    """The last calls, and counts of all since the start.
+
+    Attributes:
+        exchanges: Bodies of the last ones.
+    """
 
     def __init__(self, keep: int = 50_000) -> None:
         """Keep the last ``keep`` calls."""
@@ -100,6 +105,7 @@ class CallLog:
         self._counts: dict[str, Counter[str]] = {}
         self._too_many: Counter[str] = Counter()
         self._number = 0
+        self.exchanges = Exchanges()
 
     def begin(self, target: str, method: str, path: str, query: str, at: datetime) -> Call:
         """A new call; it enters the log by ``end``."""
@@ -121,6 +127,10 @@ class CallLog:
     def too_many(self, target: str) -> int:
         """How often 429 was answered."""
         return self._too_many[target]
+
+    def newest(self) -> Iterator[Call]:
+        """The kept calls, the last one that ended first."""
+        return reversed(self._calls)
 
     def since(self, number: int, target: str | None = None) -> list[dict[str, Any]]:
         """Calls after that number, oldest first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tajo_pipelines.brevo.attributes import AttributeType, Mistyped, ensure, fit, read_attributes, takes
+from tajo_pipelines.brevo.attributes import AttributeType, Mistyped, ensure, fit, foresee, read_attributes, takes
 from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines_tests.brevo.stub import START, Received, Reply, bench, fresh_state, stub
@@ -79,6 +79,32 @@ def test_without_leave_to_create_they_are_named_and_not_sent() -> None:
     assert {notice.code for notice in plan.notices()} == {"attribute_missing", "attribute_mistyped"}
     assert "BIRTHDAY is of type date, not text" in " ".join(notice.message for notice in plan.notices())
     assert all(sent.method == "GET" for sent in served.received)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_what_is_foreseen_without_asking_is_what_comes_to_be(create: bool) -> None:
+    state = fresh_state()
+    wanted = {"FIRSTNAME": "text", "BIRTHDAY": "float", "CITY": "text", "TAGS": "multiple-choice"}
+    later = START + timedelta(days=30)
+    with stub(Attributes()) as served:
+        b = bench(served.url)
+        read_attributes(b.client, state, START)
+        asked = len(served.received)
+        foreseen = foresee(state, wanted, create=create, now=later)
+        assert len(served.received) == asked
+        plan = ensure(b.client, state, wanted, create=create, now=later)
+        b.client.close()
+    ours = {"TAJO_BLOCKED", "TAJO_SOURCES"}
+    assert foreseen.known == {name: kind for name, kind in plan.known.items() if name not in ours}
+    assert set(foreseen.created) == set(plan.created) - ours
+    assert set(foreseen.missing) == set(plan.missing) - ours
+    assert foreseen.mistyped == plan.mistyped == [Mistyped("BIRTHDAY", "float", "date")]
+
+
+def test_of_an_account_that_was_never_read_all_is_foreseen_to_be_taken() -> None:
+    for state in (None, fresh_state()):
+        plan = foresee(state, {"CITY": "text"}, create=False, now=START)
+        assert (plan.known, plan.missing) == ({"CITY": AttributeType("text")}, [])
 
 
 def test_one_that_somebody_else_made_meanwhile_is_no_error_however_brevo_words_it() -> None:

@@ -85,3 +85,27 @@ def test_a_no_that_an_import_couldnt_carry_blocks_all_the_same(world: World) -> 
     world.change("fail_imports", times=1)
     assert outcomes(world.deliver(world.customer("1", ANN, says=NO), import_from=1)) == ["failed"]
     assert not world.mailable(ANN)
+
+
+def test_imports_that_run_side_by_side_are_looked_at_together(world: World) -> None:
+    people = [
+        world.customer(str(number), f"p{number}@example.com", says=(YES, NO, SILENT)[number % 3]) for number in range(9)
+    ]
+    assert outcomes(world.deliver(*people, import_from=1)) == ["sent"] * 9
+    requests = world.client.usage.requests
+    assert requests["POST /contacts/import"] == 3
+    assert requests["GET /processes/{processId}"] == 0
+    # The newest before the first import, then one look at all of them for each wait.
+    assert requests["GET /processes"] == 3
+
+
+def test_imports_that_a_kill_left_behind_are_looked_at_together(world: World) -> None:
+    for number in (4711, 4712, 4713):
+        world.state.save_import(
+            PendingImport(
+                id=f"x{number}", body_hash="", last_process=0, process_id=number, rows=(), created_at=world.hands.ours()
+            )
+        )
+    world.deliver(world.customer("1", ANN, says=YES), import_from=1)
+    assert world.state.pending_imports() == []
+    assert world.mailable(ANN)

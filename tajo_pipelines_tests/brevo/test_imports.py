@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from brevo.contacts.client import ContactsClient
@@ -12,6 +16,7 @@ from brevo.contacts.types.import_contacts_request_json_body_item import ImportCo
 from tajo_pipelines.brevo.answers import encode
 from tajo_pipelines.brevo.consent_door import import_flags
 from tajo_pipelines.brevo.imports import (
+    Watch,
     body_hash,
     find_lost,
     import_body,
@@ -20,10 +25,11 @@ from tajo_pipelines.brevo.imports import (
     start_import,
     wait,
 )
+from tajo_pipelines.brevo.refusals import BrevoRefusal
 from tajo_pipelines.brevo.report_csv import parse_report
 from tajo_pipelines.model.consent import Channel
 from tajo_pipelines.model.errors import ContractError, RetryableError
-from tajo_pipelines_tests.brevo.stub import Received, Reply, Stub, bench, stub
+from tajo_pipelines_tests.brevo.stub import START, Received, Reply, Stub, bench, stub
 
 ROWS = [{"email": "a@example.com", "attributes": {"FIRSTNAME": "Ána", "TOTAL_SPENT": Decimal("12.50")}}]
 
@@ -150,6 +156,91 @@ def test_the_wait_spends_few_looks_and_reads_every_report() -> None:
     assert result.invalid_emails == ["not-an-address", "bad@"]
     assert result.duplicates == {"phone": ["b@example.com"]}
     assert b.client.usage.requests == {"GET /processes/{processId}": 4}
+
+
+class Account:
+    """Processes that end at a certain time each, in a list and one by one."""
+
+    def __init__(self, ends: dict[int, float], *, others: int = 0, told: bool = True) -> None:
+        self.ends, self.told = ends, told
+        self.foreign = [1_000 + number for number in range(others)]
+        self.clock: Callable[[], datetime] = lambda: START
+        self.began = START
+
+    def __call__(self, received: Received) -> Reply:
+        place = urlsplit(received.path)
+        named = place.path.removeprefix("/v3/processes").removeprefix("/")
+        if named:
+            return Reply(200, self._shown(int(named), told=True)) if int(named) in self.ends else Reply(404, {})
+        query = {name: int(value) for name, value in parse_qsl(place.query) if name != "sort"}
+        numbers = sorted([*self.ends, *self.foreign], reverse=True)
+        shown = numbers[query["offset"] : query["offset"] + query["limit"]]
+        return Reply(200, {"processes": [self._shown(number, told=self.told) for number in shown], "count": 9})
+
+    def _shown(self, number: int, *, told: bool) -> dict[str, Any]:
+        if number in self.foreign:
+            return {"id": number, "name": "LIST_EXPORT", "status": "completed", "info": {"export": {}}}
+        over = (self.clock() - self.began).total_seconds() >= self.ends[number]
+        document: dict[str, Any] = {"id": number, "name": "IMPORTUSER", "status": "completed" if over else "queued"}
+        return document | ({"info": {"import": {"invalid_emails": None}}} if over and told else {})
+
+
+def watched(account: Account, *groups: Sequence[int]) -> tuple[list[Any], Counter[str], list[float]]:
+    """What becomes of imports that are followed group by group, the looks by kind, and the waits."""
+    with stub(account) as served:
+        b = bench(served.url)
+        account.clock = b.time
+        watch = Watch(b.client)
+        ended = []
+        for group in groups:
+            account.began = b.time.now
+            ended += list(watch.ends(group))
+        b.client.close()
+    return ended, b.client.usage.requests, b.time.slept
+
+
+LIST, SINGLE = "GET /processes", "GET /processes/{processId}"
+
+
+def test_one_look_is_for_all_imports_that_run() -> None:
+    ended, looks, slept = watched(Account(dict.fromkeys(range(1, 41), 5.0)), range(1, 41))
+    assert [process_id for process_id, _ in ended] == list(range(1, 41))
+    assert {result.status for _, result in ended} == {"completed"}
+    assert looks == {LIST: 3}
+    assert slept == [1.0, 2.0, 3.0]
+
+
+def test_an_import_is_told_of_as_soon_as_it_ends_and_the_last_one_is_looked_at_alone() -> None:
+    ended, looks, _ = watched(Account({1: 30.0, 2: 1.0, 3: 2.5}), [1, 2, 3])
+    assert [process_id for process_id, _ in ended] == [2, 3, 1]
+    assert looks == {LIST: 2, SINGLE: 4}
+
+
+def test_how_long_imports_took_tells_when_to_look_at_the_next_ones() -> None:
+    account = Account(dict.fromkeys(range(1, 41), 40.0))
+    _, looks, slept = watched(account, *[range(at, at + 4) for at in range(1, 41, 4)])
+    assert looks == {LIST: 18}, "seven for the first four, then hardly more than one each"
+    assert sum(slept) <= 10 * 40.0 * 1.2
+
+
+def test_what_other_processes_push_off_the_first_page_is_found_behind_it() -> None:
+    ended, looks, _ = watched(Account({1: 0.0, 2: 0.0, 3: 0.0}, others=70), [1, 2, 3])
+    assert len(ended) == 3
+    assert looks == {LIST: 2}
+
+
+def test_reports_that_the_list_leaves_out_are_asked_for_one_by_one() -> None:
+    ended, looks, _ = watched(Account({1: 0.0, 2: 0.0}, told=False), [1, 2])
+    assert [result.status for _, result in ended] == ["completed", "completed"]
+    assert looks == {LIST: 1, SINGLE: 2}
+
+
+def test_a_process_that_brevo_has_forgotten_keeps_no_other_one_waiting() -> None:
+    ended, looks, _ = watched(Account({1: 0.0, 3: 0.0}), [1, 2, 3])
+    found = dict(ended)
+    assert isinstance(found[2], BrevoRefusal)
+    assert found[1].status == found[3].status == "completed"
+    assert looks == {LIST: 1, SINGLE: 1}
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])

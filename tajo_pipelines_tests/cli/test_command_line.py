@@ -41,6 +41,7 @@ def test_the_frozen_names_are_there() -> None:
         "letters list",
         "letters show",
         "mapping try",
+        "mapping diff",
         "mapping test",
         "calls list",
         "calls show",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.record import Record
@@ -19,9 +20,12 @@ from tajo_pipelines.store.batches import NewBatch
 from tajo_pipelines.sync.parquet import write_batch
 from tajo_pipelines.sync.storage import location
 from tajo_pipelines.sync.workspace import Workspace
+from tajo_pipelines.twin.server import TwinProcess
 from tajo_pipelines_tests.cli.conftest import ROOT, Project, Tajo
 
 FIXTURES = ROOT / "tajo_pipelines" / "connectors" / "shopify" / "fixtures" / "api"
+
+KEY = {"api-key": "twin-brevo-key"}
 
 TESTS = """connection: shopify
 cases:
@@ -54,6 +58,12 @@ def asleep(project: Project) -> Project:
     """The shipped configuration: the connection isn't enabled, and no secret is there."""
     shutil.copy(ROOT / "config" / "connectors.yaml", project.folder / "config" / "connectors.yaml")
     return project
+
+
+def as_held(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes as Brevo shows them: a number without its plus; when a block was set is left aside."""
+    held = {name: value for name, value in attributes.items() if name != "TAJO_BLOCKED"}
+    return held | ({"SMS": held["SMS"].lstrip("+")} if "SMS" in held else {})
 
 
 def write_tests(project: Project, text: str, name: str = "shop.yaml") -> None:
@@ -249,3 +259,27 @@ def test_a_wrong_file_is_exit_3_with_every_finding(asleep: Project, tajo: Tajo) 
     assert any(
         where == "config/tests/other.yaml:1 connection" and "did you mean 'shopify'" in text for where, text in found
     )
+
+
+@pytest.mark.usefixtures("connected")
+def test_what_is_shown_is_what_brevo_gets(twin: TwinProcess, tajo: Tajo) -> None:
+    assert tajo("connectors", "sync", "shopify", "--json").code == 0
+    answer = requests.get(f"{twin.brevo_url}/contacts", params={"limit": 1000}, headers=KEY, timeout=10)
+    lists = requests.get(f"{twin.brevo_url}/contacts/lists", headers=KEY, timeout=10).json()["lists"]
+    names = {found["id"]: found["name"] for found in lists}
+    looked_at = 0
+    for contact in answer.json()["contacts"]:
+        sources = contact["attributes"].get("TAJO_SOURCES", "").split()
+        if len(sources) != 1:
+            continue  # a contact of several records, or one that the account had before
+        document = tajo("mapping", "try", "shopify", "--record", sources[0].partition(":")[2], "--json").document
+        (body,) = [found["body"] for found in document["documents"] if found["kind"] == "contact"]
+        assert as_held(body["attributes"]) == as_held(contact["attributes"])
+        assert body.get("email", contact["email"]) == contact["email"]  # Brevo makes one up for a number alone
+        blocked = {said["channel"]: said["blocked"] for said in document["consent"]}
+        assert contact["emailBlacklisted"] is blocked["email"]
+        assert set(document["lists"]) <= {names[number] for number in contact["listIds"]}
+        looked_at += 1
+        if looked_at == 6:
+            return
+    pytest.fail(f"only {looked_at} contacts of one record each")

@@ -22,6 +22,7 @@ from tajo_pipelines_tests.e2e.project import REPOSITORY
 T = TypeVar("T")
 
 _FOREIGN = ("TAJO_", "BREVO_", "SHOPIFY_", "DAGSTER_")
+_QUICK_BACKFILLS = Path(__file__).with_name("quick_backfills")
 
 RUNS = """
 query Runs($filter: RunsFilter) {
@@ -56,12 +57,64 @@ mutation Launch($params: ExecutionParams!) {
 }
 """
 
+BACKFILL = """
+mutation LaunchPartitionBackfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+BACKFILL_AGAIN = """
+mutation ReexecuteBackfill($params: ReexecutionParams!) {
+  reexecutePartitionBackfill(reexecutionParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+
+RUN_AGAIN = """
+mutation LaunchPipelineReexecution($params: ReexecutionParams!) {
+  launchPipelineReexecution(reexecutionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
+BACKFILL_STATUS = """
+query Backfill($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } }
+}
+"""
+
+ENGINE = """
+query Engine($id: ID!) {
+  logsForRun(runId: $id) {
+    ... on EventConnection {
+      events {
+        ... on EngineEvent { metadataEntries { label ... on TextMetadataEntry { text } } }
+      }
+    }
+  }
+}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run as the UI sees it."""
 
     document: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.document["runId"])
 
     @property
     def status(self) -> str:
@@ -134,13 +187,61 @@ class DagsterDev:
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
 
+    def backfill(self, keys: Sequence[str], days: Sequence[str]) -> str:
+        """Materialize assets for days as the UI's dialogue does, which leaves it to the daemon; the backfill's id."""
+        params = {
+            "tags": [],
+            "assetSelection": [{"path": key.split("/")} for key in keys],
+            "partitionNames": list(days),
+            "fromFailure": False,
+        }
+        return self._backfill_id(self.ask(BACKFILL, params=params)["launchPartitionBackfill"])
+
+    def backfill_again(self, backfill: str, strategy: str) -> str:
+        """Re-execute a backfill as its page does (ALL_STEPS or FROM_FAILURE); the new one's id."""
+        params = {"parentRunId": backfill, "strategy": strategy}
+        return self._backfill_id(self.ask(BACKFILL_AGAIN, params=params)["reexecutePartitionBackfill"])
+
+    def run_again(self, run: str, strategy: str) -> str:
+        """Re-execute a run as its page does (ALL_STEPS or FROM_FAILURE); the new one's id."""
+        params = {"parentRunId": run, "strategy": strategy}
+        answer = self.ask(RUN_AGAIN, params=params)["launchPipelineReexecution"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def backfill_ended(self, backfill: str, seconds: float) -> str:
+        """A backfill's status, once the daemon is through with it."""
+
+        def look() -> str | None:
+            status = str(self.ask(BACKFILL_STATUS, id=backfill)["partitionBackfillOrError"]["status"])
+            return status if status.startswith("COMPLETED") or status in {"FAILED", "CANCELED"} else None
+
+        return until(look, seconds, lambda: f"the backfill doesn't end\n{self.said()}")
+
+    def worker(self, run: str) -> int | None:
+        """The process that executes a run's steps; None before it does."""
+        for event in self.ask(ENGINE, id=run)["logsForRun"]["events"]:
+            for entry in event.get("metadataEntries", ()):
+                if entry["label"] == "pid":
+                    return int(entry["text"])
+        return None
+
+    def said(self) -> str:
+        """The end of what its processes printed."""
+        return self.log.read_text("utf-8")[-4000:]
+
+    @staticmethod
+    def _backfill_id(answer: dict[str, Any]) -> str:
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        return str(answer["backfillId"])
+
     def finished(self, seconds: float, **chosen: Any) -> Run:
         """The newest of such runs, once there is one and it has ended."""
 
         def look() -> Run | None:
             return next((run for run in self.runs(**chosen) if run.status in {"SUCCESS", "FAILURE", "CANCELED"}), None)
 
-        return until(look, seconds, lambda: f"no such run ended: {chosen}\n{self.log.read_text('utf-8')[-4000:]}")
+        return until(look, seconds, lambda: f"no such run ended: {chosen}\n{self.said()}")
 
 
 def until(look: Callable[[], T | None], seconds: float, why: Callable[[], str]) -> T:
@@ -167,14 +268,23 @@ def environment(project: Path, more: Mapping[str, str] | None = None) -> dict[st
 
 
 @contextmanager
-def running_dagster(project: Path, more: Mapping[str, str] | None = None) -> Iterator[DagsterDev]:
-    """A UI over a project on a free port, with daemon and code server, for the length of a ``with`` block."""
+def running_dagster(
+    project: Path, more: Mapping[str, str] | None = None, *, quick_backfills: bool = False
+) -> Iterator[DagsterDev]:
+    """A UI over a project on a free port, with daemon and code server, for the length of a ``with`` block.
+
+    Args:
+        project: Its folder.
+        more: Environment.
+        quick_backfills: Let the daemon look for backfills every second instead of every 30.
+    """
+    variables = environment(project, more)
+    if quick_backfills:
+        variables["PYTHONPATH"] = os.pathsep.join([str(_QUICK_BACKFILLS), variables["PYTHONPATH"]])
     port, log = _free_port(), project / "dagster.log"
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=project, env=environment(project, more), stdout=out, stderr=out, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=project, env=variables, stdout=out, stderr=out, start_new_session=True)
         try:
             dev = DagsterDev(f"http://127.0.0.1:{port}", log)
             until(lambda: _answers(dev, process), 60, lambda: log.read_text("utf-8")[-4000:])

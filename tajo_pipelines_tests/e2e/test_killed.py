@@ -83,7 +83,7 @@ EXACT = {
     "before an import is taken": brevo("POST", "/contacts/import", HELD, after=1),
     "after the first import was taken, its answer unread": brevo("POST", "/contacts/import", HELD_AFTERWARDS),
     "after a later import was taken, its answer unread": brevo("POST", "/contacts/import", HELD_AFTERWARDS, after=1),
-    "while waiting for a process": brevo("GET", "/processes/", HELD, after=1),
+    "while waiting for a process": brevo("GET", "/processes", HELD, after=1),
     "in the middle of single writes": brevo("POST", "/contacts$", HELD_AFTERWARDS, after=2),
     "in the middle of the buyers": brevo("POST", "/contacts$", HELD, after=6),
     "after orders were taken, the answer unread": brevo("POST", "/orders/status/batch", HELD_AFTERWARDS),

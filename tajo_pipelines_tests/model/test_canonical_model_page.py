@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from tajo_pipelines.mapping.spec import CANONICAL_SOURCES
 from tajo_pipelines.mapping.transforms import TRANSFORMS
+from tajo_pipelines.model.cart import Cart
+from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.order import Order
+from tajo_pipelines.model.product import Product
 
 _ROOT = Path(__file__).parents[2]
 
@@ -26,6 +31,15 @@ def tool() -> ModuleType:
 def test_the_page_of_the_canonical_model_is_current(tool: ModuleType) -> None:
     page = (_ROOT / "docs" / "canonical-model.md").read_text(encoding="utf-8")
     assert page == tool.render(), "run: python tools/write_canonical_model.py"
+
+
+def test_the_examples_are_whole_objects_of_the_models() -> None:
+    examples = json.loads((_ROOT / "tools" / "canonical_examples.json").read_text("utf-8"))
+    kinds = {"customer": Customer, "order": Order, "product": Product, "cart": Cart}
+    assert examples.keys() == kinds.keys()
+    for name, kind in kinds.items():
+        made = msgspec.convert(examples[name], kind)
+        assert json.loads(msgspec.json.encode(made)) == examples[name], name
 
 
 def test_the_page_names_every_source_field_and_transform(tool: ModuleType) -> None:

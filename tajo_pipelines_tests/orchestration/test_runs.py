@@ -157,7 +157,7 @@ def test_rejects_are_shown_without_the_person(project: Project) -> None:
         project.twin.change("shopify", "update_customer", id=buyer["id"], fields={"phone": "+4930123456"})
     run = command(project, mode="full", streams=("customers",))
     [delivered] = materialized(project, run.run_id)[AT_BREVO]
-    letters = delivered.metadata["letters"]
+    letters = delivered.metadata["rejected, which (letters)"]
     assert isinstance(letters, dg.TableMetadataValue)
     assert "SMS" in {row.data["field"] for row in letters.records}
     shown = str(delivered.metadata)

@@ -181,7 +181,7 @@ def test_the_shipped_file_works_once_it_is_turned_on(project: Project) -> None:
 
 def test_what_the_shipped_file_shows_in_comments_is_valid(project: Project) -> None:
     text = (ROOT / "config/connectors.yaml").read_text("utf-8")
-    shown = re.sub(r"^( *)# ( *[a-z_-]+:( .*)?)$", r"\1\2", text, flags=re.MULTILINE)
+    shown = re.sub(r"^( *)# ( *(?!yaml-language-server)[a-z_-]+:( .*)?)$", r"\1\2", text, flags=re.MULTILINE)
     assert shown.count("\n") == text.count("\n")
     settings = project.load(shown, require_secrets=False)
     assert settings.accounts["default"].lists.subscribers == 6

@@ -14,10 +14,11 @@ from tajo_pipelines.twin.brevo.state import Account
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import TwinProcess, running_twin
+from tajo_pipelines_tests.twin.brevo_contract import wrong_answer
 
 
 class Api:
-    """Calls one account over HTTP."""
+    """Calls one account over HTTP; every answer below 500 must be one that the vendor's contract has."""
 
     def __init__(self, twin: TwinProcess) -> None:
         self.twin = twin
@@ -28,7 +29,12 @@ class Api:
         self.session.headers["api-key"] = self.key
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
-        return self.session.request(method, self.twin.brevo_url + path, json=body, params=query, timeout=10)
+        answer = self.session.request(method, self.twin.brevo_url + path, json=body, params=query, timeout=10)
+        if answer.status_code < 500:
+            document = answer.json() if answer.content else None
+            wrong = wrong_answer(method, path, answer.status_code, document)
+            assert wrong == []
+        return answer
 
     def contact(self, email: str) -> dict[str, Any]:
         answer = self.call("GET", f"/contacts/{email}", identifierType="email_id")

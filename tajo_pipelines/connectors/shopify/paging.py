@@ -13,7 +13,7 @@ from tajo_pipelines.connectors.shopify import streams
 from tajo_pipelines.connectors.shopify.queries import Nested
 from tajo_pipelines.connectors.shopify.records import arranged, inside, record_of
 from tajo_pipelines.connectors.shopify.streams import Reading
-from tajo_pipelines.model.errors import ContractError
+from tajo_pipelines.model.errors import AuthError, ContractError
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.clock import Clock
@@ -22,6 +22,13 @@ from tajo_pipelines.sdk.graphql import AccessDeniedError, CostExceededError, Doc
 from tajo_pipelines.sdk.limits import Cost, PageSize
 
 _LOG = structlog.get_logger(__name__)
+PROTECTED = "not approved to"
+"""Begins what Shopify says, with the code ACCESS_DENIED and no scope, to an app without protected customer data: "This
+app is not approved to access the Customer object" (shopify.dev/docs/apps/launch/protected-customer-data)."""
+_PROTECTED_HINT = (
+    "in the Dev Dashboard request protected customer data for the app, with name, address, phone and e-mail, "
+    "then install its new version in the shop"
+)
 _PRODUCT_FIELDS = frozenset({"product", "variant"})
 _NESTED_PAGE = streams.LARGEST_PAGE // 2
 
@@ -109,6 +116,16 @@ class Paging:
             return connection_of(result.data, reading.connection, reading.document)
 
     def _query(self, document: Document, variables: Mapping[str, Any], products: bool, size: int) -> Result:
+        """Ask; where the app may not see people at all, say what to click."""
+        try:
+            return self._permitted(document, variables, products, size)
+        except AccessDeniedError as error:
+            if PROTECTED not in error.message:
+                raise
+            message = "the shop keeps protected customer data from the app"
+            raise AuthError(message, code="protected_data", where=error.where, hint=_PROTECTED_HINT) from error
+
+    def _permitted(self, document: Document, variables: Mapping[str, Any], products: bool, size: int) -> Result:
         """Ask with products, and without them from the first refusal on: they need a permission of their own."""
         if not products:
             return self.client.query(document, variables, size=size)

@@ -55,6 +55,11 @@ class Brevo:
         for key, organization in list(parts.options.brevo_keys.items()):
             self.open_account(key, organization)
 
+    @staticmethod
+    def routes() -> set[tuple[str, str]]:
+        """Method and path template of every call that is served."""
+        return {(method, template) for method, template, _, _ in _ROUTES}
+
     @property
     def app(self) -> ASGIApp:
         """The API under ``/v3``, and the CSV files of imports."""

@@ -156,14 +156,12 @@ def _batch(ask: Ask) -> Answer:
             good.append(_checked(event))
         except ApiError as error:
             errors.append({"eventIndex": [index], "message": error.document["message"]})
-    if not good:
-        raise invalid("All events are invalid")
     for event in good:
         _store(ask.account, event)
     if not errors:
         return 202, {"message": "Events accepted", "count": len(good)}
-    return 207, {
-        "status": "partial_success",
+    return 207 if good else 400, {
+        "status": "partial_success" if good else "failed",
         "total_events": len(events),
         "successful_events": len(good),
         "failed_events": len(errors),

@@ -73,6 +73,30 @@ class Verdict:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a window stands now.
+
+    Attributes:
+        bucket: Whose.
+        seconds: Its length in real seconds.
+        limit: Calls that it allows.
+        used: Calls that it has taken.
+        reset: Real seconds until it is full again; 0 where it isn't open.
+    """
+
+    bucket: str
+    seconds: float
+    limit: int
+    used: int
+    reset: float
+
+    @property
+    def remaining(self) -> int:
+        """Calls that it still takes."""
+        return self.limit - self.used
+
+
 class Limits:
     """The windows of one account. A window opens with the first call after the last one's end."""
 
@@ -111,3 +135,15 @@ class Limits:
                 "x-sib-ratelimit-reset": str(max(1, math.ceil(tightest.opened + tightest.length - now))),
             },
         )
+
+    def standing(self) -> list[Standing]:
+        """All windows as they stand, by bucket."""
+        now = self._clock.seconds()
+        standings: list[Standing] = []
+        for bucket, windows in self._windows.items():
+            for window in windows:
+                left = window.opened + window.length - now
+                is_open = 0 < left <= window.length
+                used, reset = (window.used, left) if is_open else (0, 0.0)
+                standings.append(Standing(bucket, window.length, window.limit, used, reset))
+        return standings

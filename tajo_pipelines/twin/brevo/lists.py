@@ -178,6 +178,8 @@ def _folder_lists(ask: Ask) -> Answer:
     number = _folder(ask)["id"]
     documents = [entry for entry in ask.account.lists.values() if entry["folderId"] == number]
     shown_lists = [_shown_list(ask.account, document) for document in _slice(ask, documents)]
+    for shown_list in shown_lists:
+        del shown_list["folderId"]  # the path names it, and these answers don't repeat it
     return 200, {"lists": shown_lists, "count": len(documents)}
 
 
