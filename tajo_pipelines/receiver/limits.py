@@ -32,7 +32,7 @@ class Limits:
     body: int = 10 * MB
     body_seconds: float = 10.0
     header_seconds: float = 10.0
-    room: int = 64 * MB
+    room: int = 32 * MB
     waiting: int = 4000
     waiting_bytes: int = 64 * MB
     least_free: int = 256 * MB

@@ -39,7 +39,8 @@ PRAGMAS: Mapping[str, int] = {"wal_autocheckpoint": 8000, "busy_timeout": 4000}
 """The writer's: it checkpoints less often than others do, and says no before a platform's own patience ends (Shopify's
 is 5 s)."""
 
-_TICK = 1.0
+TICK = 1.0
+"""Seconds between two looks at what isn't looked at for every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ async def _tick(server: _Server, disk: Disk, limits: Limits) -> None:
     """What is looked at once a second instead of at every request."""
     loop = asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(_TICK)
+        await asyncio.sleep(TICK)
         disk.look()
         cut_slow_heads(server.server_state.connections, loop.time() - limits.header_seconds)
 

@@ -147,8 +147,10 @@ class Client:
         return found
 
     def is_closed(self) -> bool:
-        """Whether the other side ends the connection now."""
-        return self._left == b"" and self.answer() is None
+        """Whether the other side ends the connection now; ours ends too."""
+        ended = self._left == b"" and self.answer() is None
+        self.close()
+        return ended
 
     def close(self) -> None:
         """End it."""
