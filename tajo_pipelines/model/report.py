@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from decimal import Decimal
 
 from tajo_pipelines.model.errors import ContractError
@@ -30,6 +31,8 @@ class StreamReport:
         deleted: Deletions carried out; stands outside the balance.
         money: Per currency, of the orders that were mapped.
         skipped_money: Per currency, of orders skipped for want of an identifier.
+        sent_keys: Keys of the records that were sent, with their own times, since somebody emptied it; None where
+            nobody wants to know.
     """
 
     read: int = 0
@@ -44,6 +47,17 @@ class StreamReport:
     deleted: int = 0
     money: dict[str, MoneySums] = field(default_factory=dict)
     skipped_money: dict[str, MoneySums] = field(default_factory=dict)
+    sent_keys: dict[str, datetime] | None = field(default=None, repr=False, compare=False)
+
+    def note_sent(self, key: str, at: datetime) -> None:
+        """Tell of a record that was sent, beside counting it."""
+        if self.sent_keys is not None:
+            self.sent_keys[key] = at
+
+    def take_back(self, before: StreamReport) -> None:
+        """Say again what was said before: what failed in between is counted when it is tried again."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(before, each.name))
 
     def check(self) -> None:
         """Enforce the balance.

@@ -23,6 +23,7 @@ from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.sync.landed_forms import kept_batches
+from tajo_pipelines.sync.modes import may_be_told
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
 from tajo_pipelines.sync.reports import ALREADY_RUNNING
 from tajo_pipelines.sync.request import DeliveryRequest
@@ -35,8 +36,9 @@ GOES_ON = frozenset({Trigger.SCHEDULE, Trigger.CLI, Trigger.WEBHOOK})
 FRESH_FOR = {"hourly": timedelta(hours=1), "daily": timedelta(days=1)}
 """Time between two runs by the schedule as written; a cron expression of one's own has no freshness policy."""
 
-READS_FIRST = {"orders": ("customers",), "carts": ("customers",)}
-"""Streams whose delivery waits for others of the connection: a contact goes before its orders."""
+READS_FIRST = {"orders": ("customers",), "carts": ("customers", "orders")}
+"""Streams whose delivery waits for others of the connection: a contact goes before its orders, and an order before
+carts, since whoever has bought isn't told of the cart any more."""
 
 
 class ReadConfig(dg.Config):
@@ -133,6 +135,8 @@ def _brevo(loaded: Workspace, connection: Connection, stream: str, streams: Sequ
     ) -> DeliveryRequest | None:
         with clear_failures():
             opened, run_id = workspace.get(), context.run.run_id
+            if context.run.tags.get(TRIGGER_TAG) == Trigger.WEBHOOK:
+                return DeliveryRequest(connection.name, stream, run_id, with_events=config.with_events, inbox=True)
             report = opened.store.reports.get(run_id, connection.name, stream)
             if report is not None and report.status == ALREADY_RUNNING:
                 context.log.info("another run reads this stream, and delivers it")
@@ -166,9 +170,13 @@ def _ended_well(instance: dg.DagsterInstance) -> Callable[[str], bool]:
 
 
 def _freshness(connection: Connection, stream: str) -> dg.FreshnessPolicy | None:
-    """An asset warns once a run is an hour overdue, and fails once the next one is too."""
+    """An asset warns once a run is an hour overdue, and fails once the next one is too.
+
+    What comes by webhook alone is as fresh as the shop's last change, however old that is.
+    """
     gap = FRESH_FOR.get(connection.streams[stream].schedule_word)
-    if gap is None:
+    unscheduled = connection.streams[stream].mode == "realtime" and may_be_told(connection, stream)
+    if gap is None or unscheduled:
         return None
     grace = timedelta(hours=1)
     return dg.FreshnessPolicy.time_window(fail_window=2 * gap + grace, warn_window=gap + grace)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from tajo_pipelines.orchestration.assets import stream_assets
 from tajo_pipelines.orchestration.checks import balance_check, landed_check, letters_check
+from tajo_pipelines.orchestration.completeness import completeness_check
 from tajo_pipelines.orchestration.io_managers import BrevoIOManager, LandingIOManager
 from tajo_pipelines.orchestration.mapping_checks import mapping_checks
 from tajo_pipelines.orchestration.resources import WorkspaceResource
-from tajo_pipelines.orchestration.schedules import job_and_schedule
+from tajo_pipelines.orchestration.schedules import Job, connection_job, connection_schedule
+from tajo_pipelines.orchestration.sensors import inbox_sensor
 from tajo_pipelines.orchestration.window_check import window_check
+from tajo_pipelines.sdk import registry
 from tajo_pipelines.settings import Settings
 from tajo_pipelines.settings.objects import Connection
+from tajo_pipelines.sync.modes import may_be_told
 from tajo_pipelines.sync.workspace import Workspace
 
 
@@ -31,13 +36,30 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         executor=dg.in_process_executor,
     )
     loaded = Workspace(settings)
-    return dg.Definitions.merge(shared, *(_connection(loaded, found) for found in settings.enabled_connections))
+    jobs = {
+        found.name: connection_job(found, found.enabled_streams)
+        for found in settings.enabled_connections
+        if found.enabled_streams
+    }
+    running = [settings.connections[name] for name in jobs]
+    return dg.Definitions.merge(
+        shared,
+        *(_connection(loaded, found, jobs[found.name]) for found in running),
+        dg.Definitions(sensors=_sensors(running, jobs)),
+    )
 
 
-def _connection(loaded: Workspace, connection: Connection) -> dg.Definitions:
+def _sensors(running: Sequence[Connection], jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
+    """One a connector that tells by webhooks, over all of its connections."""
+    told: dict[str, list[Connection]] = {}
+    for connection in running:
+        if registry.manifest(connection.connector).capabilities.webhooks == "yes":
+            told.setdefault(connection.connector, []).append(connection)
+    return [inbox_sensor(name, found, [jobs[each.name] for each in found]) for name, found in told.items()]
+
+
+def _connection(loaded: Workspace, connection: Connection, job: Job) -> dg.Definitions:
     streams = connection.enabled_streams
-    if not streams:
-        return dg.Definitions()
     threshold = float(loaded.account(connection).letters_threshold)
     with warnings.catch_warnings():
         # The parameter is marked beta in Dagster 1.13; a range of days as one run hangs on it.
@@ -53,8 +75,11 @@ def _connection(loaded: Workspace, connection: Connection) -> dg.Definitions:
             letters_check(connection, stream, threshold),
         )
     ]
+    checks += [completeness_check(connection, name) for name in streams if may_be_told(connection, name)]
     checks += mapping_checks(loaded.settings, connection)
-    return dg.Definitions.merge(
-        dg.Definitions(assets=[part for pair in assets for part in (pair.landing, pair.brevo)], asset_checks=checks),
-        job_and_schedule(connection, streams),
+    return dg.Definitions(
+        assets=[part for pair in assets for part in (pair.landing, pair.brevo)],
+        asset_checks=checks,
+        jobs=[job],
+        schedules=[connection_schedule(connection, streams, job)],
     )

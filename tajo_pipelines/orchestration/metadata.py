@@ -66,7 +66,7 @@ def delivered_metadata(delivered: Delivered, workspace: Workspace, request: Deli
     found |= {name: dg.MetadataValue.int(number) for name, number in _numbers(report).items()}
     found |= _net(report.money)
     found |= {name: table for name, table in tables.items() if table is not None}
-    found |= _cost(spent) | _lag(delivered)
+    found |= _cost(spent) | _lag(delivered) | _webhooks(delivered)
     found |= waiting_metadata(workspace, request.connection, request.stream)
     return found | brevo_columns(workspace, connection, manifest, request.stream)
 
@@ -126,6 +126,22 @@ def _lag(delivered: Delivered) -> Metadata:
         "lag p95 (s)": dg.MetadataValue.int(most),
         "from the shop's change to Brevo": dg.MetadataValue.md(picture(bars)),
     }
+
+
+def _webhooks(delivered: Delivered) -> Metadata:
+    """What became of deliveries; what they should have told and didn't."""
+    found: Metadata = {}
+    if delivered.inbox is not None:
+        found = {
+            "deliveries": dg.MetadataValue.int(delivered.inbox.deliveries),
+            "dead deliveries": dg.MetadataValue.int(delivered.inbox.dead),
+            "deliveries to be tried again": dg.MetadataValue.int(delivered.inbox.put_off),
+        }
+    if delivered.missed is not None:
+        found["missed by webhooks"] = dg.MetadataValue.int(delivered.missed.count)
+        if delivered.missed.keys:
+            found["missed by webhooks, which"] = dg.MetadataValue.text(", ".join(delivered.missed.keys))
+    return found
 
 
 def _counts(what: str, how_many: str, numbers: Mapping[str, int]) -> dg.TableMetadataValue | None:

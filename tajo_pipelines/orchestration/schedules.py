@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
 
 import dagster as dg
 
@@ -11,7 +12,11 @@ from tajo_pipelines.orchestration.names import CONNECTION_TAG, TRIGGER_TAG, Trig
 from tajo_pipelines.orchestration.partitions import range_tags
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings.objects import Connection
+from tajo_pipelines.sync.modes import by_webhook_alone
 from tajo_pipelines.sync.workspace import Workspace
+
+Job: TypeAlias = Any
+"""A job over assets that aren't known yet: Dagster 1.13 gives its class no public name."""
 
 
 def stream_keys(connection: str, streams: Sequence[str]) -> list[dg.AssetKey]:
@@ -19,15 +24,21 @@ def stream_keys(connection: str, streams: Sequence[str]) -> list[dg.AssetKey]:
     return [make(connection, stream) for stream in streams for make in (landing_key, brevo_key)]
 
 
-def job_and_schedule(connection: Connection, streams: Sequence[str]) -> dg.Definitions:
-    """The job that reads and delivers all streams in one process, and the schedule that runs those that are due."""
-    job = dg.define_asset_job(
+def connection_job(connection: Connection, streams: Sequence[str]) -> Job:
+    """The job that reads and delivers all streams in one process."""
+    return dg.define_asset_job(
         plain(connection.name),
         selection=dg.AssetSelection.assets(*stream_keys(connection.name, streams)),
         executor_def=dg.in_process_executor,
         description=_description(connection),
         tags={CONNECTION_TAG: connection.name},
     )
+
+
+def connection_schedule(
+    connection: Connection, streams: Sequence[str], job: Job
+) -> dg.ScheduleDefinition:
+    """The schedule that runs the streams that are due, but for those whose changes webhooks alone bring."""
     crons = {name: connection.streams[name].schedule for name in streams}
 
     @dg.schedule(
@@ -44,14 +55,18 @@ def job_and_schedule(connection: Connection, streams: Sequence[str]) -> dg.Defin
         if not due:
             return dg.SkipReason("no stream is due")
         with clear_failures():
-            days = incremental_tags(workspace.get(), connection, due, moment)
+            opened = workspace.get()
+            due = [name for name in due if not by_webhook_alone(opened, connection, name)]
+            if not due:
+                return dg.SkipReason("webhooks bring what is due")
+            days = incremental_tags(opened, connection, due, moment)
         return dg.RunRequest(
             run_key=f"{connection.name}:{moment.isoformat()}",
             asset_selection=stream_keys(connection.name, due),
             tags=days | {TRIGGER_TAG: Trigger.SCHEDULE.value},
         )
 
-    return dg.Definitions(jobs=[job], schedules=[tick])
+    return tick
 
 
 def _description(connection: Connection) -> str:

@@ -9,8 +9,11 @@ import dagster as dg
 from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.names import CONNECTION_TAG, TRIGGER_TAG, Trigger, brevo_key, plain
 from tajo_pipelines.orchestration.resources import WorkspaceResource
+from tajo_pipelines.orchestration.schedules import Job
 from tajo_pipelines.settings.objects import Connection
-from tajo_pipelines.store.inbox import Inbox, Waiting
+from tajo_pipelines.store.inbox import Waiting
+from tajo_pipelines.sync.resting import Resting
+from tajo_pipelines.sync.workspace import Workspace
 
 SECONDS = 1
 """Wanted between two ticks; Dagster's daemon makes about five of it (measured on 1.13.27)."""
@@ -32,7 +35,7 @@ _IN_PROGRESS = [
 
 
 def inbox_sensor(
-    connector: str, connections: Sequence[Connection], jobs: Sequence[dg.UnresolvedAssetJobDefinition]
+    connector: str, connections: Sequence[Connection], jobs: Sequence[Job]
 ) -> dg.SensorDefinition:
     """The sensor of one connector's connections.
 
@@ -55,24 +58,26 @@ def inbox_sensor(
     )
     def tick(context: dg.SensorEvaluationContext, workspace: WorkspaceResource) -> dg.SensorResult:
         with clear_failures():
-            inbox = workspace.get().store.inbox
-            returned = inbox.requeue_expired()
+            opened = workspace.get()
+            returned = opened.store.inbox.requeue_expired()
             if returned:
                 context.log.warning("%d deliveries wait again: the run that held them is gone", returned)
-            requests = list(_requests(context.instance, inbox, streams))
-        skip = None if requests else dg.SkipReason("no delivery waits, or a run is at it")
+            requests = list(_requests(context.instance, opened, streams))
+        skip = None if requests else dg.SkipReason("no delivery waits, a run is at it, or an outage is waited out")
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return tick
 
 
 def _requests(
-    instance: dg.DagsterInstance, inbox: Inbox, streams: dict[str, tuple[str, ...]]
+    instance: dg.DagsterInstance, workspace: Workspace, streams: dict[str, tuple[str, ...]]
 ) -> Iterator[dg.RunRequest]:
     """One run a connection that has work and none under way; the one that has waited longest comes first."""
     work: dict[str, list[Waiting]] = {}
+    inbox, resting, now = workspace.store.inbox, Resting(workspace.store), workspace.now()
     for waiting in inbox.waiting():
-        if waiting.stream in streams.get(waiting.connection, ()):
+        names = (waiting.connection, waiting.stream)
+        if waiting.stream in streams.get(waiting.connection, ()) and resting.now(*names, now) is None:
             work.setdefault(waiting.connection, []).append(waiting)
     busy = inbox.at_work() if work else frozenset[str]()
     for connection, found in work.items():

@@ -180,21 +180,20 @@ class Inbox:
         with self._database.reading() as reading:
             return reading.execute(statement).first() is None
 
-    def told(self, connection: str, stream: str, keys: Iterable[str], since: datetime) -> frozenset[str]:
-        """Of these records those of which a delivery told that was received since then."""
-        found: set[str] = set()
+    def last_told(self, connection: str, stream: str, keys: Iterable[str]) -> dict[str, datetime]:
+        """When the last delivery was received that told of each of these records; those untold of are missing."""
+        found: dict[str, datetime] = {}
+        columns = deliveries.c
+        last = func.max(columns.received_at, type_=columns.received_at.type)
         with self._database.reading() as reading:
             for part in chunks(keys):
-                statement = select(deliveries.c.key).where(
-                    deliveries.c.connection == connection,
-                    deliveries.c.stream == stream,
-                    deliveries.c.key.in_(part),
-                    deliveries.c.received_at >= since,
+                statement = select(columns.key, last).where(
+                    columns.connection == connection, columns.stream == stream, columns.key.in_(part)
                 )
-                found.update(reading.execute(statement.distinct()).scalars())
-        return frozenset(found)
+                found.update((row[0], row[1]) for row in reading.execute(statement.group_by(columns.key)))
+        return found
 
-    def purge(self, connection: str, before: datetime, limit: int = 5000) -> int:
+    def purge(self, connection: str, before: datetime, limit: int = 1000) -> int:
         """Forget deliveries received before, but for those that wait; how many. Called until it answers 0."""
         settled = (DeliveryState.DONE, DeliveryState.DEAD, DeliveryState.IGNORED)
         chosen = DeliveryFilter(connection=connection, states=settled, until=before)

@@ -154,6 +154,9 @@ class CartDelivery:
             for events in (outcome.sent, outcome.skipped_known, outcome.in_doubt, outcome.failed)
         )
         settled = [item for item in ready if item.event.tajo_id in sent | known | doubtful]
+        for item in ready:
+            if item.event.tajo_id in sent:
+                self.report.note_sent(item.origin.key, item.cart.updated_at)
         self.report.sent += sum(item.event.tajo_id in sent for item in ready)
         self.report.unchanged += sum(item.event.tajo_id in known for item in ready)
         self.report.in_doubt += sum(item.event.tajo_id in doubtful for item in ready)

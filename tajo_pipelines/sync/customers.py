@@ -79,6 +79,8 @@ class CustomerDelivery:
         events: list[Event] = []
         for (change, young), outcome in zip(told, outcomes, strict=True):
             self._count(outcome)
+            if outcome is Outcome.SENT:
+                self.report.note_sent(change.key, change.source_time)
             if young is not None and outcome in (Outcome.SENT, Outcome.UNCHANGED):
                 last = given.get(change.key)
                 whom = Told(self.connection, change.email, change.phone, last is not None)

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
 
 from tajo_pipelines.brevo.limits import TIERS
 from tajo_pipelines.model.customer import Customer
-from tajo_pipelines.model.errors import Notice, RejectedRecord
-from tajo_pipelines.model.letter import Letter
-from tajo_pipelines.model.record import Record
+from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.sdk.connector import Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Batch
 from tajo_pipelines.store.leases import Lease, LeaseTaken
 from tajo_pipelines.sync.account import OpenAccount, open_account
-from tajo_pipelines.sync.contacts import Origin
+from tajo_pipelines.sync.completeness import watch_completeness
 from tajo_pipelines.sync.deletions import deliver_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
 from tajo_pipelines.sync.landing import records_of
+from tajo_pipelines.sync.log_masking import masked
 from tajo_pipelines.sync.mapping_memory import remember
-from tajo_pipelines.sync.outcome import Delivered
+from tajo_pipelines.sync.modes import by_webhook_alone
+from tajo_pipelines.sync.outcome import Delivered, InboxNumbers
+from tajo_pipelines.sync.parsing import Parsing
 from tajo_pipelines.sync.progress import Phase, Work, told
+from tajo_pipelines.sync.realtime import RealtimeDelivery
 from tajo_pipelines.sync.request import DeliveryRequest
+from tajo_pipelines.sync.resting import Resting
+from tajo_pipelines.sync.retention import tidy_calls, tidy_inbox, tidy_landing
 from tajo_pipelines.sync.workspace import Workspace
-from tajo_pipelines.sync.retention import tidy_calls, tidy_landing
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ WAIT_FOR_ACCOUNT = 1.0
 
 
 def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered) -> None:
-    """Hand every undelivered batch of a stream to Brevo.
+    """Hand every undelivered batch of a stream to Brevo, or all that its webhooks told.
 
     Args:
         workspace: Settings and store.
@@ -55,23 +56,55 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
             is noted; the rest stays undelivered.
     """
     connection = workspace.connection(request.connection)
-    account = workspace.account(connection)
-    if connection.streams[request.stream].mode == "realtime":
+    if request.inbox:
+        with _resting_after(workspace, request):
+            met = _deliver(workspace, connection, request, delivered)
+        if met is not None:
+            raise met
+        return
+    is_realtime = connection.streams[request.stream].mode == "realtime"
+    if is_realtime and not by_webhook_alone(workspace, connection, request.stream):
         delivered.notices.append(_by_batch(connection, request.stream))
+    _deliver(workspace, connection, request, delivered)
+
+
+def _deliver(
+    workspace: Workspace, connection: Connection, request: DeliveryRequest, delivered: Delivered
+) -> Exception | None:
+    """Deliver under the account's lease; what a single delivery of a webhook met that is to be tried again."""
+    account, met = workspace.account(connection), None
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
             hindered = tidy_calls(workspace)
             delivered.notices += [hindered] if hindered is not None else []
-            _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
+            if request.inbox:
+                delivered.inbox = InboxNumbers()
+                work = RealtimeDelivery(workspace, connection, request, opened, parts, delivered, delivered.inbox)
+                met = work.run(lease)
+            else:
+                _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
         finally:
             delivered.notices += tidy_landing(workspace, connection)
+            delivered.notices += tidy_inbox(workspace, connection)
             _settle(opened, delivered)
         delivered.report.check()
+    return met
+
+
+@contextmanager
+def _resting_after(workspace: Workspace, request: DeliveryRequest) -> Iterator[None]:
+    """Let the stream's inbox rest after what no single delivery is at fault of, so that the sensor asks more seldom."""
+    try:
+        yield
+    except Exception as error:
+        why = masked(str(error)) if isinstance(error, TajoError) else f"an unforeseen {type(error).__name__}"
+        Resting(workspace.store).begin(request.connection, request.stream, why, workspace.now())
+        raise
 
 
 def _by_batch(connection: Connection, stream: str) -> Notice:
-    message = f"{stream} of {connection.name} are set to realtime, and read by the schedule: there are no webhooks yet"
+    message = f"{stream} of {connection.name} are set to realtime, and read by the schedule: no webhook tells of them"
     return Notice("realtime_by_batch", message, f"{connection.where} {stream}".strip())
 
 
@@ -112,8 +145,6 @@ class _Delivery:
     opened: OpenAccount
     parts: Parts
     delivered: Delivered
-    _rejects: list[Letter] = field(default_factory=list)
-    _times: list[datetime] = field(default_factory=list)
 
     def run(self, lease: Lease) -> None:
         """Work the batches off, in the order of their landing, then what the shop deleted; while the account is ours.
@@ -127,11 +158,18 @@ class _Delivery:
         try:
             self.parts.prepare(self.workspace.now())
             work = Work(*names, Phase.DELIVERING)
+            watch = (
+                None
+                if replay is not None
+                else watch_completeness(self.workspace, self.connection, self.request.stream, self.delivered)
+            )
             with closing(self.workspace.open_source(self.connection)) as source:
                 with told(work, sum(batch.rows for batch in batches)) as tell:
                     for group in _groups(batches):
                         lease.check()
                         self._deliver(group, source)
+                        if watch is not None:
+                            watch.look()
                         tell(sum(batch.rows for batch in group))
                 lease.check()
                 if replay is None:
@@ -146,34 +184,13 @@ class _Delivery:
     def _deliver(self, group: Sequence[Batch], source: Source) -> None:
         records = (record for batch in group for record in records_of(self.workspace, batch))
         sent = self.delivered.report.sent
-        self.parts.deliverer.deliver(self._parsed(records, source), self.workspace.now())
-        state, run_id = self.opened.state, self.request.run_id
-        self.delivered.spent.letters += state.write_letters(self._rejects, run_id)
-        self._rejects = []
+        parsing = Parsing(self.request, LETTER_KINDS[self.parts.kind], self.delivered)
+        self.parts.deliverer.deliver(parsing.forms(records, source), self.workspace.now())
+        parsing.keep_letters(self.opened.state)
         self.workspace.store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
         self.delivered.batches += len(group)
         if self.delivered.report.sent > sent:
-            self.delivered.lag.add(self._times, self.workspace.now())
-        self._times = []
-
-    def _parsed(self, records: Iterable[Record], source: Source) -> Iterator[tuple[Record, Any]]:
-        """One after the other: whoever needs the raw object for a moment alone never holds all of them."""
-        for record in records:
-            self.delivered.report.read += 1
-            if record.updated_at is not None:
-                self._times.append(record.updated_at)
-            try:
-                form = source.canonical(record)
-            except RejectedRecord as problem:
-                self._reject(record, problem)
-                continue
-            yield record, form
-
-    def _reject(self, record: Record, problem: RejectedRecord) -> None:
-        self.delivered.report.rejected[problem.reason] += 1
-        time_of = record.updated_at or record.read_at
-        origin = Origin(self.connection.name, self.request.stream, record.key, time_of, record.read_at)
-        self._rejects.append(origin.letter(problem, LETTER_KINDS[self.parts.kind]))
+            self.delivered.lag.add(parsing.times, self.workspace.now())
 
 
 def _groups(batches: Sequence[Batch]) -> Iterator[list[Batch]]:

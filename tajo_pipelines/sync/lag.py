@@ -23,6 +23,11 @@ class Lag:
         """Note records with these source times as sent now; one from the future counts as sent at once."""
         self.seconds.extend(max(0, int((sent_at - moment).total_seconds())) for moment in times)
 
+    def document(self) -> dict[str, int | None]:
+        """As JSON."""
+        found = self.percentiles(50, 95) or (None, None)
+        return {"p50_s": found[0], "p95_s": found[1]}
+
     def percentiles(self, *shares: int) -> tuple[int, ...] | None:
         """The nearest-rank percentiles in seconds; None where nothing was sent."""
         if not self.seconds:

@@ -199,6 +199,8 @@ class OrderDelivery:
                 planned = self.events.plan_orders([(item.order, self._told(item)) for item in accepted], now)
             self.report.sent += len(accepted)
             self.spent.orders += len(accepted)
+            for item in accepted:
+                self.report.note_sent(item.origin.key, item.order.updated_at)
             for item in part:
                 if item.order.id in refused:
                     self._fail(item, "refused", "Brevo refuses this order", refused[item.order.id])

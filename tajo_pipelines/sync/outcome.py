@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,28 +67,40 @@ class InboxNumbers:
     Attributes:
         deliveries: Worked off.
         dead: Given up, each with a letter.
-        lags: Seconds from each happening to Brevo's answer.
+        ignored: Kept without being worked off.
+        put_off: Tried, and to be tried again.
     """
 
     deliveries: int = 0
     dead: int = 0
-    lags: list[float] = field(default_factory=list)
-
-    def lag(self, quantile: float) -> float | None:
-        """The lag that a share of the deliveries didn't exceed (nearest rank); None without any."""
-        if not self.lags:
-            return None
-        ranked = sorted(self.lags)
-        return ranked[min(len(ranked) - 1, math.ceil(quantile * len(ranked)) - 1)]
+    ignored: int = 0
+    put_off: int = 0
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "deliveries": self.deliveries,
             "dead": self.dead,
-            "lag_p50_s": self.lag(0.5),
-            "lag_p95_s": self.lag(0.95),
+            "ignored": self.ignored,
+            "put_off": self.put_off,
         }
+
+
+@dataclass(slots=True)
+class Missed:
+    """Changes of which no webhook told though one should have, found by a batch.
+
+    Attributes:
+        count: How many records.
+        keys: Of the first ones.
+    """
+
+    count: int = 0
+    keys: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"count": self.count, "keys": self.keys}
 
 
 @dataclass(slots=True)
@@ -101,7 +112,8 @@ class Delivered:
         spent: What it cost.
         notices: What a person should know.
         batches: Batches that it worked off.
-        inbox: What it did with deliveries of webhooks.
+        inbox: What it did with deliveries of webhooks; None where it delivered batches.
+        missed: What webhooks should have told before; None where that can't be said.
         lag: From the platform's own times to the sending.
     """
 
@@ -109,7 +121,8 @@ class Delivered:
     spent: Spent = field(default_factory=Spent)
     notices: list[Notice] = field(default_factory=list)
     batches: int = 0
-    inbox: InboxNumbers = field(default_factory=InboxNumbers)
+    inbox: InboxNumbers | None = None
+    missed: Missed | None = None
     lag: Lag = field(default_factory=Lag)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tajo_pipelines.brevo.ports import AccountState
@@ -24,17 +25,21 @@ class Parsing:
         request: Which stream.
         kind: What a letter about its records is about.
         delivered: Counts what was read and what was rejected.
+        times: When the records that were parsed changed, by the platform.
     """
 
     request: DeliveryRequest
     kind: LetterKind
     delivered: Delivered
+    times: list[datetime] = field(default_factory=list)
     _rejects: list[Letter] = field(default_factory=list)
 
     def forms(self, records: Iterable[Record], source: Source) -> Iterator[tuple[Record, Any]]:
         """One after the other: whoever needs the raw object for a moment alone never holds all of them."""
         for record in records:
             self.delivered.report.read += 1
+            if record.updated_at is not None:
+                self.times.append(record.updated_at)
             try:
                 form = source.canonical(record)
             except RejectedRecord as problem:

@@ -197,6 +197,8 @@ class ProductDelivery:
                 whole.append(item)
                 self.report.sent += bool(numbers)
                 self.sent += bool(numbers)
+                if numbers:
+                    self.report.note_sent(item.record.key, item.product.updated_at)
             elif bad:
                 self.report.failed += 1
                 self._refuse(item.record.key, bad)

@@ -32,7 +32,8 @@ class RunLog:
     """The report of one stream in one run.
 
     Its ``details`` hold, as JSON: ``window`` (start, end, full), ``landed`` (rows, batches, malformed), ``watermark``,
-    ``brevo`` (what was spent), ``warnings``, ``error``.
+    ``brevo`` (what was spent), ``warnings``, ``error``, ``lag`` (p50_s, p95_s), ``inbox`` (what became of deliveries of
+    webhooks), ``missed_by_webhooks`` (count, keys).
     """
 
     workspace: Workspace
@@ -92,6 +93,11 @@ class RunLog:
     def _note_delivered(self, delivered: Delivered) -> None:
         self._details["brevo"] = delivered.spent.document()
         self._details["warnings"] = [notice_document(notice) for notice in delivered.notices]
+        self._details["lag"] = delivered.lag.document()
+        if delivered.inbox is not None:
+            self._details["inbox"] = delivered.inbox.document()
+        if delivered.missed is not None:
+            self._details["missed_by_webhooks"] = delivered.missed.document()
 
     def _save(self, status: str, report: StreamReport | None = None) -> None:
         store, now = self.workspace.store, self.workspace.now()

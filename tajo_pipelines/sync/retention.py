@@ -1,4 +1,4 @@
-"""What is kept for a while and then goes: calls by ``keep.calls``, landed files by ``keep.landing``.
+"""What is kept for a while and then goes: calls, landed files and deliveries of webhooks, each by its ``keep``.
 
 A file goes before its row: after a kill in between, the row says that there is still something to do. What a kill left
 without a row, an unfinished write among it, goes by its own age.
@@ -71,13 +71,40 @@ def tidy_landing(workspace: Workspace, connection: Connection) -> list[Notice]:
     Returns:
         What hindered it; it mustn't hinder a run.
     """
-    others = workspace.settings.connections.values()
-    idle = [each for each in others if not each.enabled and each.account == connection.account]
     found = [
         _daily(workspace, f"tidied/landing/{each.name}", partial(_tidy_one, workspace, each))
-        for each in (connection, *idle)
+        for each in (connection, *_idle(workspace, connection))
     ]
     return [notice for notice in found if notice is not None]
+
+
+def tidy_inbox(workspace: Workspace, connection: Connection) -> list[Notice]:
+    """Drop deliveries of webhooks that were settled and are older than ``keep.inbox``; at most once a day.
+
+    Those that wait stay, however old they are. Connections that are turned off go along as in `tidy_landing`.
+
+    Returns:
+        What hindered it; it mustn't hinder a run.
+    """
+    found = [
+        _daily(workspace, f"tidied/inbox/{each.name}", partial(_tidy_deliveries, workspace, each))
+        for each in (connection, *_idle(workspace, connection))
+    ]
+    return [notice for notice in found if notice is not None]
+
+
+def _tidy_deliveries(workspace: Workspace, connection: Connection) -> None:
+    before = workspace.now() - workspace.settings.account_of(connection).keep.inbox
+    gone = 0
+    while part := workspace.store.inbox.purge(connection.name, before):
+        gone += part
+    if gone:
+        log.info("old deliveries are gone", connection=connection.name, deliveries=gone)
+
+
+def _idle(workspace: Workspace, connection: Connection) -> list[Connection]:
+    others = workspace.settings.connections.values()
+    return [each for each in others if not each.enabled and each.account == connection.account]
 
 
 def _daily(workspace: Workspace, name: str, work: Callable[[], None]) -> Notice | None:

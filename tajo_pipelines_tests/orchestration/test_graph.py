@@ -16,7 +16,7 @@ TWO_SHOPS = connection("shopify") + connection("shopify-fr", "schedule: daily", 
 
 
 def described(defs: dg.Definitions) -> dict[str, Any]:
-    """Assets, checks, jobs and schedules, as plain data."""
+    """Assets, checks, jobs, schedules and sensors, as plain data."""
     repository = defs.get_repository_def()
     graph = repository.asset_graph
     assets = {}
@@ -34,7 +34,8 @@ def described(defs: dg.Definitions) -> dict[str, Any]:
         }
     jobs = sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__"))
     schedules = {found.name: found.cron_schedule for found in repository.schedule_defs}
-    return {"assets": assets, "jobs": jobs, "schedules": schedules}
+    sensors = {found.name: sorted(target.job_name for target in found.targets) for found in repository.sensor_defs}
+    return {"assets": assets, "jobs": jobs, "schedules": schedules, "sensors": sensors}
 
 
 def test_the_graph_is_the_promised_one(define: Define) -> None:

@@ -146,8 +146,9 @@ def test_waiting_is_told_by_connection_and_stream_the_oldest_first(store: Store)
 
 def test_records_that_webhooks_told_of_are_known(store: Store) -> None:
     store.inbox.append([received(1), received(2)])
-    assert store.inbox.told("shopify", "customers", ["1", "2", "3"], AT + timedelta(seconds=2)) == {"2"}
-    assert store.inbox.told("shopify", "orders", ["1"], AT) == frozenset()
+    known = store.inbox.last_told("shopify", "customers", ["1", "2", "3"])
+    assert known == {"1": AT + timedelta(seconds=1), "2": AT + timedelta(seconds=2)}
+    assert store.inbox.last_told("shopify", "orders", ["1"]) == {}
 
 
 def test_purging_forgets_what_is_settled_alone(store: Store) -> None:
