@@ -153,7 +153,7 @@ def flood(receiver: Process, head: bytes, statuses: list[int | None], peak: list
             answer = client.answer()
         except OSError:
             answer = None
-        statuses.append(answer and answer.status)
+        statuses.append(None if answer is None else answer.status)
         client.close()
 
 
