@@ -45,6 +45,7 @@ def test_the_frozen_names_are_there() -> None:
         "mapping test",
         "calls list",
         "calls show",
+        "webhooks serve",
         "twin serve",
     ]
 
