@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from copy import deepcopy
@@ -156,12 +157,14 @@ class RealtimeDelivery:
     def _fail(self, held: DeliveryLease, fit: Sequence[Leased], error: Exception, why: str) -> None:
         """Let deliveries wait: several that failed together for the next turn, a single one the longer each time."""
         now, first = self.workspace.now(), fit[0].delivery
-        log.warning("deliveries failed", deliveries=len(fit), first=first.id, exc_info=error)
+        names = {"connection": self.connection.name, "stream": self.request.stream}
+        log.warning("deliveries failed", deliveries=len(fit), first=first.id, why=why, at=_place(error), **names)
+        if len(fit) == 1 and first.attempts >= MOST_ATTEMPTS:
+            self._give_up(held, first, _no_way_through(why))
+            return
         self._met = error
         if len(fit) > 1:
             held.put_off([item.delivery.id for item in fit], why, now)
-        elif first.attempts >= MOST_ATTEMPTS:
-            self._give_up(held, first, _no_way_through(why))
         else:
             wait = min(LONGEST_WAIT, PATIENCE * 2 ** (first.attempts - 1))
             self.numbers.put_off += held.put_off([first.id], why, now + wait)
@@ -227,10 +230,8 @@ class RealtimeDelivery:
         now = self.workspace.now()
         self.numbers.deliveries += held.done([kept.id for kept in good], now)
         self.delivered.lag.add(_times(good), now)
-        again = [kept.delivery_id for kept in good if kept.error is not None or kept.attempts > 1]
-        if again:
-            names = (self.connection.name, self.request.stream)
-            self.opened.state.close_letters(*names, again, kinds=[LetterKind.DELIVERY])
+        names, mended = (self.connection.name, self.request.stream), [kept.delivery_id for kept in good]
+        self.opened.state.close_letters(*names, mended, kinds=[LetterKind.DELIVERY])
 
     def _give_up(self, held: DeliveryLease, kept: KeptDelivery, problem: RejectedRecord) -> None:
         letter = Letter(
@@ -250,6 +251,12 @@ class RealtimeDelivery:
 def _no_way_through(why: str) -> RejectedRecord:
     message = f"{MOST_ATTEMPTS} attempts to work it off came to nothing; the last one: {why}"
     return RejectedRecord("no_way_through", message)
+
+
+def _place(error: Exception) -> str:
+    """Where in the code; neither the error's text nor anybody's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 def _times(kept: Iterable[KeptDelivery]) -> list[datetime]:

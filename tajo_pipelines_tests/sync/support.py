@@ -81,6 +81,9 @@ class ScriptedSource:
     def deleted(self, stream: str, window: Window) -> Iterator[Deleted]:
         return iter(())
 
+    def fetch(self, stream: str, keys: Sequence[str]) -> Iterator[Record]:
+        return iter(())
+
     def canonical(self, record: Record) -> Customer | Order:
         if record.raw.get("malformed"):
             raise RejectedRecord("malformed", "it has no shape")
