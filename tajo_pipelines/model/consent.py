@@ -5,7 +5,8 @@ The whole rule is `judge`: a pure function from facts to a verdict. Storage keep
 * A *yes* without a time of its own is older than every objection. Whether a single opt-in is a yes at all, the
   connection's ``opt_in`` says (`signal_to_fact`).
 * An *objection* is lifted by a newer yes from a source that carries it, or by a newer confirmed yes from anywhere
-  (with `SKEW` against it). A complaint or a hard bounce is never lifted.
+  (with `SKEW` against it). A complaint or a hard bounce is never lifted. Of an erased person the objection stays, and
+  any newer yes lifts it, for it is another person's.
 * Silence is no fact.
 """
 
@@ -23,6 +24,9 @@ SKEW = timedelta(minutes=5)
 
 BREVO = "brevo"
 """Source name of what Brevo itself says."""
+
+ERASED = "erased"
+"""Source name of the objection that outlives an erased person: whoever has the address now must say yes anew."""
 
 
 class Channel(StrEnum):
@@ -148,7 +152,7 @@ def lifts(yes: Fact, objection: Fact) -> bool:
     carries = yes.source == objection.source or (yes.source == BREVO and objection.carried_by_brevo)
     if carries and yes.at > objection.at:
         return True
-    return yes.confirmed and yes.at - SKEW > objection.at
+    return (yes.confirmed or objection.source == ERASED) and yes.at - SKEW > objection.at
 
 
 def judge(facts: Iterable[Fact]) -> Verdict:

@@ -20,6 +20,7 @@ from tajo_pipelines.store.ledger import Ledger
 from tajo_pipelines.store.letters import Letters
 from tajo_pipelines.store.picture import Picture
 from tajo_pipelines.store.source_states import SourceStates
+from tajo_pipelines.store.tombstones import Tombstones
 
 
 class AccountState:
@@ -31,13 +32,21 @@ class AccountState:
         database: Where it is kept.
         account: The account's identity, not its name in the configuration.
         clock: The present time.
+        tombstones: Whose objections count too; None where nothing is decided by what is read here.
 
     Attributes:
         intents: Events that are about to be sent.
     """
 
-    def __init__(self, database: Database, account: str, clock: Callable[[], datetime] = present) -> None:
+    def __init__(
+        self,
+        database: Database,
+        account: str,
+        clock: Callable[[], datetime] = present,
+        tombstones: Tombstones | None = None,
+    ) -> None:
         self.account = account
+        self._tombstones = tombstones
         self._database = database
         self._picture = Picture(database, account)
         self._consent = Consent(database, account)
@@ -87,8 +96,11 @@ class AccountState:
         self._picture.forget(contact_ids)
 
     def facts(self, addresses: Sequence[str]) -> dict[tuple[str, Channel], list[Fact]]:
-        """All facts of these addresses."""
-        return self._consent.facts(addresses)
+        """All facts of these addresses, what erased people had said no to among them."""
+        found = self._consent.facts(addresses)
+        for fact in self._tombstones.objections(addresses) if self._tombstones is not None else ():
+            found.setdefault((fact.address, fact.channel), []).append(fact)
+        return found
 
     def add_facts(self, facts: Iterable[Fact]) -> None:
         """Add facts; see `Consent.add` for which one stays."""

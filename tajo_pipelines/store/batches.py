@@ -142,6 +142,17 @@ class Batches:
         """Batches that one run landed."""
         return self._select(connection, stream, batches.c.run_id == run_id)
 
+    def of_connection(self, connection: str) -> list[Batch]:
+        """Batches of all streams of a connection."""
+        statement = select(batches).where(batches.c.connection == connection).order_by(batches.c.id)
+        with self._database.reading() as reading:
+            return [_batch(row) for row in reading.execute(statement)]
+
+    def set_rows(self, batch_id: int, rows: int) -> None:
+        """Note how many records a batch's file holds by now."""
+        with self._database.writing() as writing:
+            writing.execute(update(batches).where(batches.c.id == batch_id).values(rows=rows))
+
     def _select(self, connection: str, stream: str, *conditions: Any) -> list[Batch]:
         statement = (
             select(batches)

@@ -19,9 +19,11 @@ from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.leases import Leases
 from tajo_pipelines.store.letters import Letters
 from tajo_pipelines.store.reads import Reads
+from tajo_pipelines.store.receipts import Receipts
 from tajo_pipelines.store.refusals import Refusals
 from tajo_pipelines.store.reports import RunReports
 from tajo_pipelines.store.schema import meta
+from tajo_pipelines.store.tombstones import Tombstones
 
 
 class Store:
@@ -37,6 +39,7 @@ class Store:
         inbox: Deliveries that were received.
         refusals: Deliveries that were refused.
         history: Calls to all accounts.
+        receipts: What was done about requests for privacy.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = present) -> None:
@@ -50,10 +53,15 @@ class Store:
         self.inbox = Inbox(database, clock)
         self.refusals = Refusals(database)
         self.history = CallHistory(database)
+        self.receipts = Receipts(database)
 
-    def account(self, account: str) -> AccountState:
-        """The state of one Brevo account, by its identity."""
-        return AccountState(self.database, account, self._clock)
+    def account(self, account: str, tombstones: Tombstones | None = None) -> AccountState:
+        """The state of one Brevo account, by its identity; with tombstones, erased people's objections count."""
+        return AccountState(self.database, account, self._clock, tombstones)
+
+    def tombstones(self, account: str, key: bytes | None) -> Tombstones:
+        """The tombstones of one account, read by TAJO_SECRET_KEY."""
+        return Tombstones(self.database, account, key)
 
     def budget(
         self,

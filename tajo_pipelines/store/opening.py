@@ -110,7 +110,9 @@ def _shown(url: URL) -> str:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where sqlite3 guesses
     _write_ahead(connection)
-    for setting in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}"):
+    patience = f"busy_timeout={int(BUSY_SECONDS * 1000)}"
+    # What is deleted is overwritten: a page that is free would hold it for as long as nobody needs the page.
+    for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", patience):
         connection.execute(f"PRAGMA {setting}")
 
 

@@ -373,7 +373,7 @@ tombstones = Table(
     Column("account", Text, primary_key=True),
     Column("hash", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("objected", Boolean, nullable=False),
+    Column("objection", Text),
     Column("erased_at", UtcTime, nullable=False),
 )
 

@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("hash", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("objected", sa.Boolean, nullable=False),
+        sa.Column("objection", sa.Text),
         sa.Column("erased_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("account", "hash", name="pk_tombstones"),
     )
