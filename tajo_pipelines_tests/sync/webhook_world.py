@@ -164,7 +164,7 @@ class Shop:
             id=record.key,
             email=f"{record.key}@shop.example",
             first_name=record.raw["name"],
-            created_at=record.raw["born"],
+            created_at=datetime.fromisoformat(record.raw["born"]),
             updated_at=record.updated_at,
         )
 
@@ -173,7 +173,7 @@ class Shop:
 
     def _record(self, key: str) -> Record:
         name, at, born = self.people[key]
-        return Record(CUSTOMERS, key, at, datetime.now(UTC), {"id": key, "name": name, "born": born})
+        return Record(CUSTOMERS, key, at, datetime.now(UTC), {"id": key, "name": name, "born": born.isoformat()})
 
 
 class ShopWorkspace(Workspace):
