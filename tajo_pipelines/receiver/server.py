@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +41,9 @@ GRACE = 10
 PRAGMAS: Mapping[str, int] = {"wal_autocheckpoint": 8000, "busy_timeout": 4000}
 """The writer's: it checkpoints less often than others do, and says no before a platform's own patience ends (Shopify's
 is 5 s)."""
+
+SWITCH_SECONDS = 0.001
+"""After how long one thread lets the other go on."""
 
 TICK = 1.0
 """Seconds between two looks at what isn't looked at for every request."""
@@ -104,6 +110,7 @@ def serve(
         RetryableError: A port is taken.
     """
     routes = read_routes(settings)
+    own_the_process()
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -114,6 +121,20 @@ def serve(
 
     with asyncio.Runner(loop_factory=_config(_nothing).get_loop_factory()) as runner:
         runner.run(main())
+
+
+def own_the_process() -> None:
+    """Set what a process that does nothing else may set.
+
+    A full collection looks at everything that was imported, which stops all answers for 0.1 s; nothing of that ever
+    becomes garbage. The writer gets its turn after 1 ms instead of 5 while requests keep the interpreter busy. And a
+    connection is a file: there may be as many as the system allows at all.
+    """
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def run(

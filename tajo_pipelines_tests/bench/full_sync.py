@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ import pytest
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import TwinProcess, serve
 from tajo_pipelines_tests.bench.bulk_join import resident, watched
+from tajo_pipelines_tests.bench.page import commit, machine, write
 from tajo_pipelines_tests.e2e.project import FACTOR, REPOSITORY, Project, hurry
 
 MB = 1e6
@@ -130,32 +130,6 @@ def measure(customers: int) -> dict[str, Any]:
     return found | {"customers": customers}
 
 
-def machine() -> str:
-    """What it ran on."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text("ascii", "replace").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Python {platform.python_version()}"
-
-
-def commit() -> str:
-    """What was measured."""
-    ended = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the developer's own git
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ended.stdout.strip() or "outside of a repository"
-
-
 def bulk_join() -> str:
     """What the benchmark of bulk files says, run in a process of its own."""
     command = [sys.executable, "-m", "tajo_pipelines_tests.bench.bulk_join"]
@@ -212,7 +186,7 @@ def main() -> None:
     text = page(syncs, bulk_join())
     sys.stdout.write(text)
     if asked.out is not None:
-        asked.out.write_text(text, encoding="utf-8")
+        write(asked.out, text)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
 import uvloop
 
 from tajo_pipelines.model.errors import SignatureError
 from tajo_pipelines.receiver.limits import LIMITS, Limits
 from tajo_pipelines.receiver.routes import Route
-from tajo_pipelines.receiver.server import Address, Started, run
+from tajo_pipelines.receiver.server import Address, Started, own_the_process, run
 from tajo_pipelines.sdk.connector import ConnectionConfig
 from tajo_pipelines.sdk.signatures import HmacSignature
 from tajo_pipelines.sdk.webhooks import Delivery, Envelope, Topic, Webhooks
@@ -42,7 +43,25 @@ def envelope(delivery: Delivery, config: ConnectionConfig) -> Envelope:
         raise KeyError("a connector's own mistake")
     at = datetime.fromisoformat(headers["x-at"]) if "x-at" in headers else None
     topic = headers.get("x-topic", "")
-    return Envelope(headers["x-id"], topic, at, STREAMS.get(topic), headers.get("x-key"))
+    key = headers.get("x-key") or glance(delivery.body)
+    return Envelope(headers["x-id"], topic, at, STREAMS.get(topic), key)
+
+
+class Glance(msgspec.Struct):
+    """The one field of a body that a glance is for."""
+
+    id: int | str
+
+
+_GLANCE = msgspec.json.Decoder(Glance)
+
+
+def glance(body: bytes) -> str | None:
+    """The record's key, where the body shows one."""
+    try:
+        return str(_GLANCE.decode(body).id)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 WEBHOOKS = Webhooks(
@@ -248,6 +267,7 @@ def main() -> None:
         address = Address("127.0.0.1", 0, "127.0.0.1", 0)
         await run(sys.argv[1], {"shop": route()}, address, stop, started=started)
 
+    own_the_process()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve())
 
