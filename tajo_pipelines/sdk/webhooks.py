@@ -176,12 +176,15 @@ class Topic:
             Raises `RejectedRecord` (``malformed``) where it hasn't the documented shape.
         key: Finds the record's key in the body for a glance; None where the shape isn't as documented.
         wanted: Whether the house subscribes to it; compliance topics, say, are set in the platform's own settings.
+        scope: Permission that a subscription to it needs beside those without which nothing is read; where the
+            credentials lack it, the topic is done without.
     """
 
     stream: str | None
     read: Callable[[Mapping[str, Any], Envelope, datetime], Sequence[Tidings]]
     key: Callable[[bytes], str | None]
     wanted: bool = True
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +228,14 @@ class Subscription:
     Attributes:
         id: The platform's id.
         url: Where it sends.
+        whole: Whether it sends everything, in the form that the house reads.
+        details: What else the platform says of it, for a person.
     """
 
     id: str
     topic: str
     url: str
+    whole: bool = True
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -251,6 +257,8 @@ class Subscribes(Protocol):
 
         Raises:
             ConfigError: The platform refuses the address or the topic; quotes why.
+            AuthError: Credentials or permissions don't suffice.
+            RetryableError: The platform didn't answer; with ``in_doubt`` there may be one now.
         """
         ...
 
