@@ -70,3 +70,15 @@ def time_of(value: Any, where: str) -> datetime:
 def inside(record: Record, window: Window | None) -> bool:
     """Whether a record was asked for: bounds are widened on the way to the platform."""
     return window is None or (record.updated_at is not None and record.updated_at in window)
+
+
+def token_of(value: Any) -> str | None:
+    """A cart's or checkout's token, without the key that some places put behind it.
+
+    The storefront's cart token ends in ``?key=…`` since 2024-06-21 (https://shopify.dev/changelog/
+    cart-token-in-ajax-api-response-now-includes-key-param, read 2026-11-25); which bodies carry it isn't documented, so
+    carts, checkouts and orders are joined by what stands before it.
+    """
+    if not isinstance(value, str):
+        return None
+    return value.partition("?")[0].strip() or None
