@@ -130,6 +130,9 @@ MAPPING_DIFF = Kind(
 )
 DOCTOR = Kind("doctor", ("project", "probed", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
+WEBHOOKS = Kind("webhooks", ("counts", "oldest_pending_s", "deliveries"))
+WEBHOOK = Kind("webhook", ("delivery", "body", "masked", "letters"))
+WEBHOOKS_REPLAY = Kind("webhooks_replay", ("chosen", "replayed", "dry_run"))
 WEBHOOKS_SERVE = Kind("webhooks_serve", ("url", "admin_url", "routes"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
 ERROR = Kind("error")
@@ -151,6 +154,9 @@ KINDS: Sequence[Kind] = (
     MAPPING_DIFF,
     DOCTOR,
     DEMO,
+    WEBHOOKS,
+    WEBHOOK,
+    WEBHOOKS_REPLAY,
     WEBHOOKS_SERVE,
     TWIN,
     ERROR,

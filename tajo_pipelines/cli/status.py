@@ -10,11 +10,13 @@ from rich.table import Table
 from tajo_pipelines.cli.connection_state import finished_reports, last_success, state_of
 from tajo_pipelines.cli.documents import Document
 from tajo_pipelines.cli.edge import Outcome, Session
+from tajo_pipelines.cli.inbox_status import inbox_status, show_inbox
 from tajo_pipelines.cli.sync_screen import reasons
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.settings import Connection
 from tajo_pipelines.settings.cron import next_tick
 from tajo_pipelines.store.reports import RunReport
+from tajo_pipelines.sync.modes import by_webhook_alone
 from tajo_pipelines.sync.outcome import money_document, time_document
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -53,6 +55,7 @@ def _connection(workspace: Workspace, connection: Connection, now: datetime) -> 
         "letters_open": workspace.store.letters.count(connection=connection.name),
         "streams": streams,
         "absent_streams": list(connection.absent_streams),
+        "inbox": inbox_status(workspace, connection, now),
     }
 
 
@@ -60,10 +63,12 @@ def _stream(workspace: Workspace, connection: Connection, name: str, now: dateti
     settings, store = connection.streams[name], workspace.store
     waiting = store.batches.undelivered(connection.name, name)
     last = next(iter(store.reports.latest(connection.name, name)), None)
-    runs = connection.enabled and settings.enabled
+    told = by_webhook_alone(workspace, connection, name)
+    runs = connection.enabled and settings.enabled and not told
     return {
         "enabled": settings.enabled,
         "mode": settings.mode,
+        "by_webhook": told,
         "schedule": settings.schedule_word,
         "next_tick": format_time(next_tick(settings.schedule, now)) if runs else None,
         "watermark": time_document(store.batches.watermark(connection.name, name)),
@@ -84,6 +89,8 @@ def _run(report: RunReport) -> Document:
         "skipped": dict(sorted(numbers.skipped.items())),
         "rejected": dict(sorted(numbers.rejected.items())),
         "money": money_document(numbers.money),
+        "deliveries": (report.details.get("inbox") or {}).get("deliveries"),
+        "missed_by_webhooks": report.details.get("missed_by_webhooks"),
         "error": None if not error else {key: error[key] or None for key in ("code", "message", "where", "hint")},
     }
 
@@ -113,6 +120,7 @@ def _show_connection(screen: Console, connection: Document) -> None:
         error = (stream["last_run"] or {}).get("error")
         if error:
             screen.print(f"  {name}: {error['message']}", style="red")
+    show_inbox(screen, connection["inbox"])
     screen.print()
 
 
@@ -122,13 +130,19 @@ def _row(stream: Document) -> list[str]:
     until = [
         _minute(stream["watermark"]),
         f"{waiting['records']:,} in {waiting['batches']} batches" if waiting["batches"] else "nothing",
-        _minute(stream["next_tick"]) if stream["enabled"] else "turned off",
+        _next(stream),
     ]
     if last is None:
         return ["never", "", "", "", "", *until]
     missing = reasons(last["skipped"] | last["rejected"])
     at = _minute(last["finished_at"] or last["started_at"])
     return [at, last["status"], f"{last['read']:,}", f"{last['sent']:,}", missing, *until]
+
+
+def _next(stream: Document) -> str:
+    if not stream["enabled"]:
+        return "turned off"
+    return "by webhook" if stream["by_webhook"] else _minute(stream["next_tick"])
 
 
 def _minute(moment: str | None) -> str:

@@ -120,6 +120,7 @@ def _stream(facts: SyncFacts, name: str, report: RunReport | None) -> Document:
         "rejected": dict(sorted(numbers.rejected.items())),
         **{count: getattr(numbers, count) for count in _COUNTS},
         "watermark": time_document(watermark),
+        "missed_by_webhooks": details.get("missed_by_webhooks"),
         "error": _error(facts, name, report),
     }
     if _holds_orders(facts, name):

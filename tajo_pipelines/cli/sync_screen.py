@@ -76,11 +76,18 @@ def _show_stream(screen: Console, name: str, stream: Document) -> None:
         if stream[key]:
             table.add_row(key.replace("_", " "), _number(stream[key]), "")
     screen.print(table)
+    _show_missed(screen, stream["missed_by_webhooks"])
     _show_money(screen, stream.get("money") or {}, "")
     _show_money(screen, stream.get("skipped_money") or {}, " without anybody to tell")
     if stream["error"]:
         screen.print(f"  {stream['error']['message']}", style="red")
     screen.print()
+
+
+def _show_missed(screen: Console, missed: Document | None) -> None:
+    if missed and missed["count"]:
+        more = ", ..." if missed["count"] > len(missed["keys"]) else ""
+        screen.print(f"  no webhook told of {missed['count']:,} of them: {', '.join(missed['keys'])}{more}")
 
 
 def _show_money(screen: Console, money: Mapping[str, Mapping[str, str]], what: str) -> None:

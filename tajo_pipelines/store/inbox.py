@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select, update
 
 from tajo_pipelines.store.appending import DeliveryState, NewDelivery, append
 from tajo_pipelines.store.database import Database, chunks, present, server_time
@@ -145,6 +145,13 @@ class Inbox:
         with self._database.reading() as connection:
             found = {str(state): int(count) for state, count in connection.execute(statement).all()}
         return {state.value: found.get(state.value, 0) for state in DeliveryState}
+
+    def count_pending(self, connection: str, stream: str) -> int:
+        """How many deliveries of a stream wait."""
+        mine = and_(deliveries.c.connection == connection, deliveries.c.stream == stream)
+        with self._database.reading() as reading:
+            statement = select(func.count()).select_from(deliveries).where(mine, pending())
+            return int(reading.execute(statement).scalar_one())
 
     def oldest_pending(self, connection: str | None = None) -> datetime | None:
         """When the oldest delivery was received that waits."""

@@ -132,11 +132,14 @@ class Letters:
         stream: str | None = None,
         states: Sequence[LetterState] = _OPEN,
         reason: str | None = None,
+        key: str | None = None,
         limit: int = 1000,
         offset: int = 0,
     ) -> list[KeptLetter]:
         """Letters, the last seen first."""
         statement = _filtered(select(letters), connection, stream, states, reason)
+        if key is not None:
+            statement = statement.where(letters.c.key == key)
         ordered = statement.order_by(letters.c.last_seen.desc(), letters.c.id).limit(limit).offset(offset)
         with self._database.reading() as reading:
             return [_kept(row) for row in reading.execute(ordered)]

@@ -46,6 +46,9 @@ def test_the_frozen_names_are_there() -> None:
         "calls list",
         "calls show",
         "webhooks serve",
+        "webhooks list",
+        "webhooks show",
+        "webhooks replay",
         "twin serve",
     ]
 

@@ -12,6 +12,7 @@ from tajo_pipelines.orchestration.cron import due_streams
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.settings import load_settings
 from tajo_pipelines.store.batches import Watermark
+from tajo_pipelines.store.inbox import NewDelivery
 from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines_tests.orchestration.conftest import Define, connection
 
@@ -53,6 +54,21 @@ def test_a_tick_runs_the_streams_that_are_due(define: Define, folder: Path) -> N
     both = customers | {"shopify-fr/orders", "brevo/shopify-fr/orders"}
     assert keys(tick(defs, folder, at("2026-11-24T03:00:00"))) == both
     assert tick(defs, folder, at("2026-11-24T10:16:00")) == "no stream is due"
+
+
+def test_what_webhooks_alone_bring_is_left_out(define: Define, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tajo_pipelines.sync.modes.may_be_told", lambda *_: True)
+    moment = at("2026-11-24T03:00:00")
+    defs = define(
+        connection("shopify-fr", "sync: {customers: {mode: realtime}, orders: true}", 'schedule: "0 3 * * *"')
+    )
+    assert len(keys(tick(defs, folder, moment))) == 4, "no webhook has come yet"
+    workspace = Workspace(load_settings(folder))
+    workspace.store.inbox.append([NewDelivery("shopify-fr", "1", "t", None, None, None, moment, b"{}")])
+    workspace.close()
+    assert keys(tick(defs, folder, moment)) == {"shopify-fr/orders", "brevo/shopify-fr/orders"}
+    defs = define(connection("shopify-fr", "mode: realtime", 'schedule: "0 3 * * *"'))
+    assert tick(defs, folder, moment) == "webhooks bring what is due"
 
 
 def test_the_schedule_ticks_for_each_of_its_streams(define: Define) -> None:
