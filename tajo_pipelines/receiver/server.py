@@ -38,9 +38,10 @@ KEEP_ALIVE = 60
 GRACE = 10
 """Seconds beyond the slowest body within which a stop waits for answers."""
 
-PRAGMAS: Mapping[str, int] = {"wal_autocheckpoint": 8000, "busy_timeout": 4000}
-"""The writer's: it checkpoints less often than others do, and says no before a platform's own patience ends (Shopify's
-is 5 s)."""
+PRAGMAS: Mapping[str, int] = {"busy_timeout": 4000}
+"""The writer's: it says no before a platform's own patience ends (Shopify's is 5 s). Its checkpoints stay as small as
+SQLite makes them: every 8,000 pages instead of 1,000 they stop all commits for 45 ms (2026-11-25, 3,000/s of 4 KB: p99
+44 ms instead of 14)."""
 
 SWITCH_SECONDS = 0.001
 """After how long one thread lets the other go on."""
