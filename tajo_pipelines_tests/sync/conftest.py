@@ -1,4 +1,4 @@
-"""Workspaces that are closed at the end of a test."""
+"""Workspaces that are closed at the end of a test, and a shop that tells by webhooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from tajo_pipelines.twin.server import TwinProcess, running_twin
+from tajo_pipelines_tests.e2e.project import hurry
 from tajo_pipelines_tests.sync.support import OpenShop, ScriptedWorkspace, scripted
+from tajo_pipelines_tests.sync.webhook_world import World
 
 
 @pytest.fixture
@@ -23,3 +26,20 @@ def open_shop(tmp_path: Path) -> Iterator[OpenShop]:
     yield open_one
     for workspace in opened:
         workspace.close()
+
+
+@pytest.fixture(scope="module")
+def twin() -> Iterator[TwinProcess]:
+    """Brevo."""
+    with running_twin(halves=("brevo",)) as process:
+        yield process
+
+
+@pytest.fixture
+def world(tmp_path: Path, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A shop that tells by webhooks."""
+    hurry(monkeypatch)
+    made = World(tmp_path / "shop", twin.brevo_url)
+    yield made
+    made.close()
+    twin.faults()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,25 +14,10 @@ from tajo_pipelines.sync.landing import Landed, land
 from tajo_pipelines.sync.modes import Subscribed, by_webhook_alone, subscribed_since, subscriptions_note
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
-from tajo_pipelines.twin.server import TwinProcess, running_twin
-from tajo_pipelines_tests.e2e.project import hurry
+from tajo_pipelines.twin.server import TwinProcess
 from tajo_pipelines_tests.sync.webhook_world import CUSTOMERS, TOLD, World, ago, names_at_brevo
 
 LATELY = ON_ITS_WAY.total_seconds() + 60
-
-
-@pytest.fixture(scope="module")
-def twin() -> Iterator[TwinProcess]:
-    with running_twin(halves=("brevo",)) as process:
-        yield process
-
-
-@pytest.fixture
-def world(tmp_path: Path, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    hurry(monkeypatch)
-    made = World(tmp_path / "shop", twin.brevo_url)
-    yield made
-    made.close()
 
 
 def subscribe(world: World, since: datetime, *topics: str) -> None:

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError
-from tajo_pipelines.store.delivery_lease import DeliveryLease
-from tajo_pipelines.store.inbox import DeliveryFilter, DeliveryState
+from tajo_pipelines.model.errors import ConfigError
+from tajo_pipelines.store.inbox import DeliveryState
 from tajo_pipelines.sync import realtime
-from tajo_pipelines.sync.resting import FIRST, Resting
-from tajo_pipelines.twin.server import TwinProcess, running_twin
-from tajo_pipelines_tests.e2e.project import REPOSITORY, hurry
+from tajo_pipelines.twin.server import TwinProcess
 from tajo_pipelines_tests.sync.webhook_world import (
     CUSTOMERS,
     DELETED,
-    ELSEWHERE,
     MERGED,
     REDACT,
     TOLD,
     World,
     ago,
+    letters,
     names_at_brevo,
+    new_key,
+    on_lists,
 )
-
-NOBODY_IN = {"target": "brevo", "path": "/contacts", "status": 401}
-
-
-@pytest.fixture(scope="module")
-def twin() -> Iterator[TwinProcess]:
-    with running_twin(halves=("brevo",)) as process:
-        yield process
-
-
-@pytest.fixture
-def world(tmp_path: Path, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    hurry(monkeypatch)
-    made = World(tmp_path / "shop", twin.brevo_url)
-    yield made
-    made.close()
-    twin.faults()
-
-
-def key() -> str:
-    """Of somebody whom no other test knows."""
-    return uuid4().hex[:12]
-
-
-def letters(world: World) -> list[tuple[str, str, str]]:
-    kept = world.workspace.store.letters.list(connection="shop")
-    return [(item.letter.kind.value, item.letter.key, item.letter.reason) for item in kept]
 
 
 def test_many_deliveries_of_one_record_make_one_read(world: World, twin: TwinProcess) -> None:
-    somebody, other = key(), key()
+    somebody, other = new_key(), new_key()
     world.shop.set(somebody, "Ana", ago(2))
     world.shop.set(other, "Bo", ago(2))
     for topic_key in (somebody, other, somebody, somebody):
@@ -82,7 +49,7 @@ def test_many_deliveries_of_one_record_make_one_read(world: World, twin: TwinPro
 
 
 def test_a_record_that_is_not_there_any_more_is_nobodys_failure(world: World, twin: TwinProcess) -> None:
-    world.tell(TOLD, key())
+    world.tell(TOLD, new_key())
     assert world.run().report.read == 0
     assert [item.state for item in world.kept()] == [DeliveryState.DONE]
 
@@ -92,7 +59,7 @@ def test_whoever_is_there_is_not_deleted_whatever_a_delivery_says(
     world: World, twin: TwinProcess, *, late: bool
 ) -> None:
     """No signature covers the header that names the topic."""
-    somebody = key()
+    somebody = new_key()
     world.shop.set(somebody, "Ana", ago(60))
     world.tell(TOLD, somebody)
     world.run()
@@ -104,13 +71,8 @@ def test_whoever_is_there_is_not_deleted_whatever_a_delivery_says(
     assert on_lists(twin, somebody)
 
 
-def on_lists(twin: TwinProcess, somebody: str) -> list[Any]:
-    [contact] = [each for each in twin.state("brevo")["contacts"] if each["email"].startswith(somebody)]
-    return list(contact["listIds"])
-
-
 def test_whoever_is_gone_is_deleted_once(world: World, twin: TwinProcess) -> None:
-    somebody = key()
+    somebody = new_key()
     world.shop.set(somebody, "Ana", ago(60))
     world.tell(TOLD, somebody)
     world.run()
@@ -124,7 +86,7 @@ def test_whoever_is_gone_is_deleted_once(world: World, twin: TwinProcess) -> Non
 
 
 def test_a_merge_keeps_the_one_and_unlists_nobody(world: World, twin: TwinProcess) -> None:
-    old, kept = key(), key()
+    old, kept = new_key(), new_key()
     for each in (old, kept):
         world.shop.set(each, "Ana", ago(60))
         world.tell(TOLD, each)
@@ -142,7 +104,7 @@ def test_a_merge_keeps_the_one_and_unlists_nobody(world: World, twin: TwinProces
 def test_what_cant_be_read_is_dead_with_a_letter_and_the_others_go(
     world: World, twin: TwinProcess, body: bytes
 ) -> None:
-    somebody = key()
+    somebody = new_key()
     world.shop.set(somebody, "Ana", ago(1))
     world.tell(TOLD, somebody)
     broken = world.tell(TOLD, None, body=body)
@@ -156,178 +118,12 @@ def test_what_cant_be_read_is_dead_with_a_letter_and_the_others_go(
 
 
 def test_a_record_without_its_shape_is_a_letter_of_the_record(world: World) -> None:
-    somebody = key()
+    somebody = new_key()
     world.shop.set(somebody, "malformed", ago(1))
     world.tell(TOLD, somebody)
     assert world.run().report.rejected == {"malformed": 1}
     assert letters(world) == [("record", somebody, "malformed")]
     assert [item.state for item in world.kept()] == [DeliveryState.DONE]
-
-
-def test_an_outage_is_no_attempt_and_is_waited_out(world: World, twin: TwinProcess) -> None:
-    somebody = key()
-    world.shop.set(somebody, "Ana", ago(1))
-    world.tell(TOLD, somebody)
-    resting, now = Resting(world.workspace.store), world.workspace.now
-    for count in (1, 2, 3):
-        twin.faults(NOBODY_IN)
-        with pytest.raises(AuthError):
-            world.run()
-        [waits] = world.kept()
-        assert (waits.state, waits.attempts) == (DeliveryState.PENDING, 0)
-        rest = resting.now("shop", CUSTOMERS, now())
-        assert rest is not None
-        assert rest.seconds == FIRST.total_seconds() * 2 ** (count - 1)
-        assert rest.why
-    twin.faults()
-    world.run()
-    assert [item.state for item in world.kept()] == [DeliveryState.DONE]
-    assert names_at_brevo(twin)[somebody] == "Ana"
-    assert resting.now("shop", CUSTOMERS, now()) is None
-    assert resting.begin("shop", CUSTOMERS, "again", now()) <= now() + FIRST, "the next outage begins anew"
-
-
-def test_a_platform_that_is_away_costs_nobody_an_attempt(world: World) -> None:
-    bad = key()
-    world.shop.breaks[bad] = AuthError("the token is refused")
-    world.tell(TOLD, bad)
-    with pytest.raises(AuthError):
-        world.run()
-    [waits] = world.kept()
-    assert (waits.state, waits.attempts, waits.error) == (DeliveryState.PENDING, 0, "the token is refused")
-
-
-@pytest.mark.parametrize("fault", [RuntimeError("personal@shop.example"), ContractError("no such shape")], ids=type)
-def test_one_that_fails_is_found_out_and_the_good_ones_go_in_the_same_run(
-    world: World, twin: TwinProcess, fault: Exception
-) -> None:
-    good, bad = [key() for _ in range(12)], key()
-    for each in good:
-        world.shop.set(each, "Ana", ago(1))
-    for each in (*good[:5], bad, *good[5:]):
-        world.tell(TOLD, each)
-    world.shop.breaks[bad] = fault
-    with pytest.raises(type(fault)):
-        world.run()
-    [waits] = world.kept(DeliveryState.PENDING)
-    assert waits.key == bad
-    assert 1 <= waits.attempts <= realtime.MOST_ATTEMPTS
-    assert "personal" not in str(waits.error)
-    assert {name for name in names_at_brevo(twin) if name in good} == set(good)
-    assert Resting(world.workspace.store).now("shop", CUSTOMERS, world.workspace.now()) is None
-    [report] = world.workspace.store.reports.latest("shop", CUSTOMERS)
-    assert report.report.sent == 12, "what failed in between is counted once it is done"
-    report.report.check()
-
-
-def test_after_eight_attempts_it_is_dead_with_a_letter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realtime, "PATIENCE", timedelta(0))
-    bad = key()
-    number = world.tell(TOLD, bad)
-    world.shop.breaks[bad] = RuntimeError("boom")
-    with pytest.raises(RuntimeError):
-        world.run()
-    kept = world.kept_of(number)
-    assert (kept.state, kept.attempts) == (DeliveryState.DEAD, 8)
-    assert "RuntimeError" in str(kept.error)
-    assert letters(world) == [("delivery", number, "no_way_through")]
-
-
-def test_a_dead_one_that_is_mended_and_replayed_closes_its_letter(
-    world: World, twin: TwinProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(realtime, "MOST_ATTEMPTS", 1)
-    somebody = key()
-    number = world.tell(TOLD, somebody)
-    world.shop.breaks[somebody] = ContractError("no such shape")
-    world.run()
-    assert world.kept_of(number).state is DeliveryState.DEAD
-    assert letters(world) == [("delivery", number, "no_way_through")]
-    world.shop.breaks.clear()
-    world.shop.set(somebody, "Ana", ago(1))
-    assert world.workspace.store.inbox.replay(DeliveryFilter(states=(DeliveryState.DEAD,))) == 1
-    world.run()
-    assert world.kept_of(number).state is DeliveryState.DONE
-    assert names_at_brevo(twin)[somebody] == "Ana"
-    assert letters(world) == []
-
-
-def test_a_fault_of_everybodys_gives_in_before_it_kills_them_all(world: World) -> None:
-    keys = [key() for _ in range(40)]
-    for each in keys:
-        world.tell(TOLD, each)
-        world.shop.breaks[each] = RuntimeError("the engine itself")
-    with pytest.raises(RuntimeError):
-        world.run()
-    assert len(world.kept(DeliveryState.PENDING)) == 40
-    assert Resting(world.workspace.store).now("shop", CUSTOMERS, world.workspace.now()) is not None
-
-
-def test_a_delivery_of_another_stream_is_the_connectors_fault_and_touches_nobody(world: World) -> None:
-    world.tell(ELSEWHERE, key())
-    with pytest.raises(ContractError, match="a delivery of customers tells of orders"):
-        world.run()
-    assert world.shop.fetched == []
-
-
-def test_a_killed_process_costs_an_attempt_and_its_deliveries_wait_again_at_once(
-    world: World, twin: TwinProcess
-) -> None:
-    good, killer = key(), key()
-    world.tell(TOLD, good)
-    world.tell(TOLD, killer)
-    command = [sys.executable, "-m", "tajo_pipelines_tests.sync.webhook_world"]
-    ended = subprocess.run(
-        [*command, str(world.folder), twin.brevo_url, killer],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ended.returncode == -9, ended.stderr
-    inbox = world.workspace.store.inbox
-    assert {item.state for item in world.kept()} == {DeliveryState.LEASED}
-    assert inbox.requeue_expired() == 2
-    assert [(item.state, item.attempts) for item in world.kept()] == [(DeliveryState.PENDING, 1)] * 2
-    world.shop.set(good, "Ana", ago(1))
-    world.run()
-    assert names_at_brevo(twin)[good] == "Ana"
-
-
-def test_whoever_kills_its_process_again_and_again_is_alone_and_dead_in_the_end(
-    world: World, twin: TwinProcess
-) -> None:
-    good, killer = [key() for _ in range(4)], key()
-    numbers = {each: world.tell(TOLD, each) for each in (killer, *good)}
-    inbox = world.workspace.store.inbox
-    done: list[str] = []
-    for _ in range(20):
-        # What a run does that is killed as soon as it comes to that one: nothing is given back.
-        held = DeliveryLease(world.workspace.store.database, 0.0)
-        held.take("shop", CUSTOMERS, 500)
-        keys = [item.delivery.key for item in held.deliveries]
-        if killer not in keys:
-            held.done([item.delivery.id for item in held.deliveries], world.workspace.now())
-            done += [str(name) for name in keys]
-        elif held.deliveries[0].delivery.attempts > realtime.MOST_ATTEMPTS:
-            held.give_back()
-            break
-        inbox.requeue_expired()
-    assert sorted(done) == sorted(good), "they got through alone while the killer was still being tried"
-    world.run()
-    assert world.kept_of(numbers[killer]).state is DeliveryState.DEAD
-    assert letters(world) == [("delivery", numbers[killer], "no_way_through")]
-
-
-def test_a_lease_is_renewed_while_brevo_lets_one_wait(world: World) -> None:
-    world.tell(TOLD, key())
-    held = DeliveryLease(world.workspace.store.database, 0.6)
-    held.take("shop", CUSTOMERS, 1)
-    with held.kept_alive():
-        time.sleep(1.0)
-        assert world.workspace.store.inbox.requeue_expired() == 0
-    held.give_back()
 
 
 def test_in_batch_mode_deliveries_are_kept_and_what_a_law_asks_for_is_done(
@@ -336,7 +132,7 @@ def test_in_batch_mode_deliveries_are_kept_and_what_a_law_asks_for_is_done(
     asked: list[object] = []
     monkeypatch.setattr(realtime, "carry_out", lambda *given: asked.append(given[-1]))
     world.mode = "batch"
-    ignored, redact = world.tell(TOLD, key()), world.tell(REDACT, key())
+    ignored, redact = world.tell(TOLD, new_key()), world.tell(REDACT, new_key())
     delivered = world.run()
     assert delivered.inbox is not None
     assert (delivered.inbox.ignored, delivered.inbox.deliveries) == (1, 1)
@@ -353,8 +149,8 @@ def test_a_request_that_cant_be_carried_out_now_waits_and_holds_nobody_up(
         raise ConfigError("there is no TAJO_SECRET_KEY")
 
     monkeypatch.setattr(realtime, "carry_out", refuse)
-    somebody = key()
-    redact = world.tell(REDACT, key())
+    somebody = new_key()
+    redact = world.tell(REDACT, new_key())
     world.shop.set(somebody, "Ana", ago(1))
     world.tell(TOLD, somebody)
     with pytest.raises(ConfigError):
@@ -370,7 +166,7 @@ class Told:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.key = key()
+        self.key = new_key()
         self.version = 0
         self.told: list[tuple[str, float]] = []
         self.late: list[tuple[str, float]] = []

@@ -14,12 +14,13 @@ from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
 from tajo_pipelines.model.window import Window
 from tajo_pipelines.store.batches import Batches, NewBatch
 from tajo_pipelines.store.calls import CallFilter
+from tajo_pipelines.store.inbox import DeliveryFilter, NewDelivery
 from tajo_pipelines.store.reads import ReadStep
 from tajo_pipelines.sync import landing, retention
 from tajo_pipelines.sync.account import names_in_store
 from tajo_pipelines.sync.landing import Landed, land
 from tajo_pipelines.sync.reading import Reading, ReadMode, ReadRequest
-from tajo_pipelines.sync.retention import tidy_calls, tidy_landing
+from tajo_pipelines.sync.retention import tidy_calls, tidy_inbox, tidy_landing
 from tajo_pipelines_tests.sync.support import OpenShop, ScriptedWorkspace, page, record
 
 DAY = timedelta(days=1)
@@ -169,12 +170,26 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "_delete", refused)
+        patch.setattr(retention, "delete_file", refused)
         (notice,) = tidy_landing(shop, shop.connection("shop"))
     assert notice.code == "keep_not_done"
     assert "Permission denied" in notice.message
     tidied(shop)
     assert not late.exists()
+
+
+def test_deliveries_go_after_their_time_and_those_that_wait_never(shop: ScriptedWorkspace, days: Days) -> None:
+    inbox, old = shop.store.inbox, days() - 31 * DAY
+    for number, received in enumerate((old, old, old, days() - 29 * DAY)):
+        stream = None if number else "customers"
+        inbox.append([NewDelivery("shop", str(number), "t", stream, None, None, received, b"{}")])
+    inbox.append([NewDelivery("elsewhere", "1", "t", None, None, None, old, b"{}")])
+    assert tidy_inbox(shop, shop.connection("shop")) == []
+    left = {(each.connection, each.delivery_id) for each in inbox.list(DeliveryFilter())}
+    assert left == {("shop", "0"), ("shop", "3"), ("elsewhere", "1")}
+    inbox.append([NewDelivery("shop", "5", "t", None, None, None, old, b"{}")])
+    tidy_inbox(shop, shop.connection("shop"))
+    assert len(inbox.list(DeliveryFilter())) == 4, "once a day"
 
 
 def call(at: datetime) -> Call:

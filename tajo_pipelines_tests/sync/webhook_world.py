@@ -252,6 +252,23 @@ def names_at_brevo(twin: TwinProcess) -> dict[str, str]:
     return {contact["email"].partition("@")[0]: contact["attributes"]["FIRSTNAME"] for contact in contacts}
 
 
+def on_lists(twin: TwinProcess, key: str) -> list[int]:
+    """Lists that somebody is on at Brevo."""
+    [contact] = [each for each in twin.state("brevo")["contacts"] if each["email"].startswith(key)]
+    return list(contact["listIds"])
+
+
+def letters(world: World) -> list[tuple[str, str, str]]:
+    """Open letters: kind, key and reason."""
+    kept = world.workspace.store.letters.list(connection="shop")
+    return [(item.letter.kind.value, item.letter.key, item.letter.reason) for item in kept]
+
+
+def new_key() -> str:
+    """Of somebody whom no other test knows."""
+    return uuid4().hex[:12]
+
+
 def ago(seconds: float) -> datetime:
     """So long before now."""
     return datetime.now(UTC) - timedelta(seconds=seconds)
