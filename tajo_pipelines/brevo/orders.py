@@ -27,6 +27,9 @@ MAX_ORDERS = 1000
 MAX_BYTES = 4_500_000
 """Size of a batch, below the documented 5 MB."""
 
+BILLING_FIELDS = ("address", "city", "countryCode", "country", "postCode", "region", "phone", "paymentMethod")
+"""Everything that an order says of its buyer's address."""
+
 _TOO_LARGE = 413
 _ALL_BAD = 8
 _ENVELOPE = 100
@@ -73,7 +76,27 @@ def order_document(
     """
     if not email and not phone:
         raise RejectedRecord("no_identifier", "the order has neither e-mail address nor phone number")
-    told = exchange(order.currency, currency, rate)
+    identifiers = {"email_id": email} if email else {"phone_id": phone}
+    billing = _billing(order.billing, order.payment_method)
+    return _document(order, exchange(order.currency, currency, rate), identifiers, billing)
+
+
+def order_without_buyer(order: Order, *, rate: Decimal | None, currency: str) -> dict[str, Any]:
+    """The same order naming nobody: without identifiers, each field of the billing address empty.
+
+    An order is known by its id, so this replaces what was sent before; no call deletes one
+    (developers.brevo.com, reference of POST /orders/status).
+
+    Raises:
+        ConfigError: When the currencies differ and there is no rate.
+    """
+    billing = dict.fromkeys(BILLING_FIELDS, "")
+    return _document(order, exchange(order.currency, currency, rate), {}, billing)
+
+
+def _document(
+    order: Order, told: Exchange, identifiers: Mapping[str, str | None], billing: Mapping[str, str]
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         "id": order.id,
         "createdAt": _milliseconds(order.created_at),
@@ -81,9 +104,9 @@ def order_document(
         "status": order.status,
         "amount": told(order.net),
         "storeId": order.store,
-        "identifiers": {"email_id": email} if email else {"phone_id": phone},
+        "identifiers": identifiers,
         "coupons": list(order.coupons),
-        "billing": _billing(order.billing, order.payment_method),
+        "billing": billing,
         "products": [_product(line, told) for line in order.lines if line.quantity > 0],
         "metaInfo": _meta(order, told),
     }

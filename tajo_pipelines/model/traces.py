@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import phonenumbers
+
+from tajo_pipelines.model.identity import held_email
 
 _BETWEEN = r"[\s().\-/]{0,3}"
 _LONG = 10
@@ -66,8 +69,19 @@ class Mentions:
 
     traces: Traces
 
+    def are_of(self, document: Any) -> bool:
+        """Whether a field that is named after an e-mail address, at any depth, holds one of the person's."""
+        if isinstance(document, Mapping):
+            return any(
+                held_email(value) in self.traces.emails
+                if isinstance(value, str) and str(name).lower().endswith("email")
+                else self.are_of(value)
+                for name, value in document.items()
+            )
+        return isinstance(document, list) and any(self.are_of(item) for item in document)
+
     def names(self, text: str) -> bool:
-        """Whether a text is about the person: by address or long key; by number where it holds no address at all."""
+        """Whether a text mentions the person: by address or long key; by number where it holds no address at all."""
         if self._matches(self._strong, text):
             return True
         return "@" not in text and self._matches(self._phones, text)

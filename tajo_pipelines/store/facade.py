@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from tajo_pipelines.store.batches import Batches
 from tajo_pipelines.store.budget import Budget
 from tajo_pipelines.store.calls import CallHistory, Calls
 from tajo_pipelines.store.database import Database, present, upsert
+from tajo_pipelines.store.erasing import Erasing
 from tajo_pipelines.store.inbox import Inbox
 from tajo_pipelines.store.intents import Intents
 from tajo_pipelines.store.leases import Leases
@@ -23,6 +24,8 @@ from tajo_pipelines.store.receipts import Receipts
 from tajo_pipelines.store.refusals import Refusals
 from tajo_pipelines.store.reports import RunReports
 from tajo_pipelines.store.schema import meta
+from tajo_pipelines.store.source_erasing import SourceErasing
+from tajo_pipelines.store.taking_out import TakingOut
 from tajo_pipelines.store.tombstones import Tombstones
 
 
@@ -58,6 +61,18 @@ class Store:
     def account(self, account: str, tombstones: Tombstones | None = None) -> AccountState:
         """The state of one Brevo account, by its identity; with tombstones, erased people's objections count."""
         return AccountState(self.database, account, self._clock, tombstones)
+
+    def erasing(self, account: str) -> Erasing:
+        """Erasures of one account that aren't over, and what its tables know people by."""
+        return Erasing(self.database, account)
+
+    def taking_out(self, account: str, connections: Sequence[str]) -> TakingOut:
+        """Takes people out of what these connections and their account have left here."""
+        return TakingOut(self.database, account, tuple(connections))
+
+    def source_erasing(self, account: str, connection: str) -> SourceErasing:
+        """Takes out all that a connection has left here."""
+        return SourceErasing(self.database, account, connection)
 
     def tombstones(self, account: str, key: bytes | None) -> Tombstones:
         """The tombstones of one account, read by TAJO_SECRET_KEY."""

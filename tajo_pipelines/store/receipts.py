@@ -47,7 +47,9 @@ class Receipts:
         )
         return next(iter(self._select(statement.order_by(receipts.c.at.desc()).limit(1))), None)
 
-    def list(self, *, account: str | None = None, connection: str | None = None, limit: int = 1000) -> Sequence[Receipt]:
+    def list(
+        self, *, account: str | None = None, connection: str | None = None, limit: int = 1000
+    ) -> Sequence[Receipt]:
         """Receipts, the newest first."""
         statement = _chosen(select(receipts), account, connection)
         return self._select(statement.order_by(receipts.c.at.desc(), receipts.c.id).limit(limit))

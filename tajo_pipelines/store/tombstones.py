@@ -122,6 +122,11 @@ class Tombstones:
             upsert(connection, tombstones, rows, values=_merged)
         return [row["hash"] for row in rows]
 
+    def digests(self, marks: Iterable[Mark]) -> list[str]:
+        """What stands for these marks."""
+        key = self.require_key()
+        return sorted(_digest(key, mark) for mark in marks)
+
     def find(self, marks: Iterable[Mark]) -> dict[Mark, Tombstone]:
         """Tombstones of these marks; the others are missing.
 

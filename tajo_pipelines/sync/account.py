@@ -19,6 +19,7 @@ from tajo_pipelines.brevo.lists import ensure_lists, find_lists
 from tajo_pipelines.model.errors import ConfigError, Notice
 from tajo_pipelines.model.window import format_time, parse_time
 from tajo_pipelines.settings.objects import DEFAULT_ACCOUNT
+from tajo_pipelines.store.tombstones import Tombstones
 from tajo_pipelines.sync.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 """Seconds for which a run repeats a call."""
+
+_UNNAMED = "key:"
+"""What the name begins with that stands for an account before it has told its identity."""
 
 ASKED_ANEW = 3600.0
 """Seconds for which an account's identity and currency are believed."""
@@ -40,12 +44,14 @@ class OpenAccount:
         identity: What all state hangs on: organisation and base URL.
         client: The client.
         state: The account's state.
+        tombstones: Those of the account's erased people.
     """
 
     settings: Account
     identity: str
     client: BrevoClient
     state: AccountState
+    tombstones: Tombstones
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def open_account(
     store = workspace.store
     fingerprint = _fingerprint(account, key)
     known = _known_identity(workspace, fingerprint)
-    name = known or f"key:{fingerprint}"
+    name = known or f"{_UNNAMED}{fingerprint}"
     client = _client(workspace, account, key, name, run_id, patience)
     try:
         if known is None:
@@ -79,9 +85,22 @@ def open_account(
             client.close()
             client = _client(workspace, account, key, known, run_id, patience)
             client.usage = usage
-        yield OpenAccount(account, known, client, store.account(known))
+        tombstones = tombstones_of(workspace, known)
+        yield OpenAccount(account, known, client, store.account(known, tombstones), tombstones)
     finally:
         client.close()
+
+
+def tombstones_of(workspace: Workspace, identity: str) -> Tombstones:
+    """The tombstones of an account, read by TAJO_SECRET_KEY where that is set."""
+    key = workspace.settings.secret_key
+    return workspace.store.tombstones(identity, key.get_secret_value() if key is not None else None)
+
+
+def known_tombstones(workspace: Workspace, account: Account) -> Tombstones | None:
+    """The same without a call; None for an account that was never opened, where nobody can have been erased."""
+    names = [name for name in names_in_store(workspace, account) if not name.startswith(_UNNAMED)]
+    return tombstones_of(workspace, names[0]) if names else None
 
 
 def _client(workspace: Workspace, account: Account, key: str, name: str, run_id: str, patience: float) -> BrevoClient:
@@ -112,7 +131,7 @@ def names_in_store(workspace: Workspace, account: Account) -> tuple[str, ...]:
     fingerprint = _fingerprint(account, account.api_key.get_secret_value())
     text = workspace.store.note(_note(fingerprint))
     known = () if text is None else (msgspec.json.decode(text, type=dict[str, str])["id"],)
-    return (*known, f"key:{fingerprint}")
+    return (*known, f"{_UNNAMED}{fingerprint}")
 
 
 def _note(fingerprint: str) -> str:

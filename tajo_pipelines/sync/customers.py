@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,6 +35,7 @@ class CustomerDelivery:
         events: Stores and sends what customers mean for automations.
         report: The numbers, added to.
         run_id: The run.
+        erase: Erases the person behind a customer's key.
         letters: New letters, those of the events not among them.
     """
 
@@ -44,6 +45,7 @@ class CustomerDelivery:
     events: EventDelivery
     report: StreamReport
     run_id: str
+    erase: Callable[[str], object]
     letters: int = 0
     _letters: list[Letter] = field(default_factory=list)
 
@@ -116,20 +118,20 @@ class CustomerDelivery:
             and (contact not in entries or entries[contact].sources <= {f"{self.connection}:{key}"})
         }
         times = {item.key: item.at for item in fresh}
+        erased = alone if on_delete == "erase" else {}
         events = [
             customer_deleted(key, self._whom(contact), times[key])
             for key, contact in alone.items()
-            if self.events.rules.live(times[key], now)
+            if key not in erased and self.events.rules.live(times[key], now)
         ]
         self.events.send(self.events.plan(events, now))
         if on_delete == "block":
             self.writer.deny([fact for key, contact in alone.items() for fact in self._objections(contact, times[key])])
-        if on_delete != "keep":
+        if on_delete in ("unlist", "block"):
             self.writer.unlist(list(alone.values()), self.connection)
-        if on_delete == "erase":
-            self._letters = [self._not_erased(key) for key in alone]
-            self.letters += self._state.write_letters(self._letters, self.run_id)
-        marks = {item.key: states.get(item.key, {}) | {"deleted": True} for item in fresh}
+        for key in erased:
+            self.erase(key)
+        marks = {item.key: states.get(item.key, {}) | {"deleted": True} for item in fresh if item.key not in erased}
         self._state.save_source_states(self.connection, STREAM, marks)
         self.report.deleted += len(fresh)
 
@@ -150,16 +152,6 @@ class CustomerDelivery:
                 evidence="deleted in the shop",
             )
         ]
-
-    def _not_erased(self, key: str) -> Letter:
-        return Letter(
-            connection=self.connection,
-            stream=STREAM,
-            key=key,
-            kind=LetterKind.RECORD,
-            reason="erasure_by_hand",
-            message="deleted in the shop; this version can't erase a person: taken off the lists, delete it at Brevo",
-        )
 
     def _count(self, outcome: Outcome) -> None:
         if outcome is Outcome.SKIPPED:

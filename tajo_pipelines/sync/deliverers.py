@@ -24,7 +24,9 @@ from tajo_pipelines.sync.account import (
 from tajo_pipelines.sync.carts import CartDelivery
 from tajo_pipelines.sync.contacts import ContactMapper
 from tajo_pipelines.sync.customers import CustomerDelivery
+from tajo_pipelines.sync.erasure import Eraser
 from tajo_pipelines.sync.events import EventDelivery, EventRules
+from tajo_pipelines.sync.identification import Asked
 from tajo_pipelines.sync.orders import OrderDelivery, OrderRules
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.products import ProductDelivery, ProductRules
@@ -89,11 +91,17 @@ class _Build:
     delivered: Delivered
 
     def customers(self) -> Parts:
+        if self.connection.streams[self.request.stream].on_delete == "erase":
+            self.opened.tombstones.require_key()
         writer, mapper, events = self._contacts(force=self.request.force)
-        found = CustomerDelivery(
-            self.connection.name, mapper, writer, events, self.delivered.report, self.request.run_id
-        )
+        report, run_id = self.delivered.report, self.request.run_id
+        found = CustomerDelivery(self.connection.name, mapper, writer, events, report, run_id, self._erase)
         return Parts(Customer, writer, found, events)
+
+    def _erase(self, key: str) -> None:
+        """Erase the person whom the shop has deleted."""
+        traces = Asked(self.connection, key).traces()
+        Eraser(self.workspace, self.opened).erase(traces, connection=self.connection.name)
 
     def orders(self) -> Parts:
         currency = account_currency(self.workspace, self.opened)

@@ -12,6 +12,7 @@ import structlog
 from tajo_pipelines.brevo.limits import TIERS
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import Notice, TajoError
+from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk.connector import Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Batch
@@ -20,12 +21,16 @@ from tajo_pipelines.sync.account import OpenAccount, open_account
 from tajo_pipelines.sync.completeness import watch_completeness
 from tajo_pipelines.sync.deletions import deliver_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
+from tajo_pipelines.sync.erasure import Eraser
+from tajo_pipelines.sync.keeping_out import KeepingOut
 from tajo_pipelines.sync.landing import records_of
 from tajo_pipelines.sync.log_masking import masked
 from tajo_pipelines.sync.mapping_memory import remember
-from tajo_pipelines.sync.modes import by_webhook_alone
+from tajo_pipelines.sync.modes import by_webhook_alone, may_be_told
+from tajo_pipelines.sync.newer_reads import NewerReads
 from tajo_pipelines.sync.outcome import Delivered, InboxNumbers
 from tajo_pipelines.sync.parsing import Parsing
+from tajo_pipelines.sync.privacy import sweep_files
 from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.realtime import RealtimeDelivery
 from tajo_pipelines.sync.request import DeliveryRequest
@@ -73,9 +78,10 @@ def _deliver(
 ) -> Exception | None:
     """Deliver under the account's lease; what a single delivery of a webhook met that is to be tried again."""
     account, met = workspace.account(connection), None
-    with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
+    with open_account(workspace, account, request.run_id) as opened, alone(workspace, opened, request.run_id) as lease:
         try:
             parts = build_parts(workspace, connection, opened, request, delivered)
+            Eraser(workspace, opened).end_what_was_left()
             hindered = tidy_calls(workspace)
             delivered.notices += [hindered] if hindered is not None else []
             if request.inbox:
@@ -87,6 +93,7 @@ def _deliver(
         finally:
             delivered.notices += tidy_landing(workspace, connection)
             delivered.notices += tidy_inbox(workspace, connection)
+            delivered.notices += sweep_files(workspace)
             _settle(opened, delivered)
         delivered.report.check()
     return met
@@ -109,12 +116,18 @@ def _by_batch(connection: Connection, stream: str) -> Notice:
 
 
 @contextmanager
-def _alone(workspace: Workspace, opened: OpenAccount, request: DeliveryRequest) -> Iterator[Lease]:
-    """One writer an account at a time: a plan rests on what the ledger and the picture say."""
+def alone(workspace: Workspace, opened: OpenAccount, run_id: str) -> Iterator[Lease]:
+    """One writer an account at a time: a plan rests on what the ledger and the picture say.
+
+    Args:
+        workspace: Whose store.
+        opened: The account.
+        run_id: Who asks.
+    """
     name = f"deliver/{opened.identity}"
     while True:
         try:
-            with workspace.store.leases.hold(name, f"run {request.run_id}") as lease:
+            with workspace.store.leases.hold(name, f"run {run_id}") as lease:
                 yield lease
                 return
         except LeaseTaken as taken:
@@ -182,10 +195,14 @@ class _Delivery:
             self.parts.settle(self.delivered)
 
     def _deliver(self, group: Sequence[Batch], source: Source) -> None:
-        records = (record for batch in group for record in records_of(self.workspace, batch))
+        records: Iterator[Record] = (record for batch in group for record in records_of(self.workspace, batch))
+        if may_be_told(self.connection, self.request.stream):
+            records = NewerReads(self.workspace.store.inbox, self.opened.state, source, self.request).over(records)
         sent = self.delivered.report.sent
         parsing = Parsing(self.request, LETTER_KINDS[self.parts.kind], self.delivered)
-        self.parts.deliverer.deliver(parsing.forms(records, source), self.workspace.now())
+        keeping = KeepingOut(self.opened.tombstones, self.connection)
+        self.parts.deliverer.deliver(keeping.passed(parsing.forms(records, source)), self.workspace.now())
+        keeping.count_into(self.delivered.report)
         parsing.keep_letters(self.opened.state)
         self.workspace.store.batches.mark_delivered([batch.id for batch in group], self.workspace.now())
         self.delivered.batches += len(group)

@@ -90,6 +90,9 @@ def flush_of(webhooks: Webhooks, stream: str, leased: Iterable[Leased]) -> Flush
     """What deliveries tell, the oldest happening first."""
     found = Flush(stream)
     for item in sorted(leased, key=lambda item: item.delivery.source_at or item.delivery.received_at):
+        if item.delivery.bytes and not item.body:
+            # The person that it was about has been erased since it came.
+            continue
         try:
             tidings = webhooks.tidings(envelope_of(item.delivery), item.body, item.delivery.received_at)
         except RejectedRecord as problem:

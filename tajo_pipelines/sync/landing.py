@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.store.batches import Batch, NewBatch
+from tajo_pipelines.sync.account import known_tombstones
+from tajo_pipelines.sync.keeping_out import KeepingOut
 from tajo_pipelines.sync.parquet import read_batch, write_batch
 from tajo_pipelines.sync.reading import RecordBatch
-from tajo_pipelines.sync.storage import location
+from tajo_pipelines.sync.storage import delete_file, location
 from tajo_pipelines.sync.workspace import Workspace
 
 
@@ -29,6 +31,7 @@ class Landed:
         ended: Its end.
         full: Whether everything was asked for.
         already_running: Whether another run reads the stream: nothing was landed then.
+        erased: Records of erased people, which weren't landed.
     """
 
     rows: int = 0
@@ -40,6 +43,7 @@ class Landed:
     ended: datetime | None = None
     full: bool = False
     already_running: bool = False
+    erased: int = 0
 
 
 def land(workspace: Workspace, batches: Iterable[RecordBatch], landed: Landed) -> None:
@@ -58,6 +62,51 @@ def land(workspace: Workspace, batches: Iterable[RecordBatch], landed: Landed) -
 
 
 def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:
+    connection = workspace.settings.connection(batch.request.connection)
+    tombstones = known_tombstones(workspace, workspace.account(connection))
+    if tombstones is None:
+        _write(workspace, batch, landed).commit()
+        return
+    while True:
+        version, keeping = tombstones.version(), KeepingOut(tombstones, connection)
+        wanted = list(keeping.passed(zip(batch.records, batch.parsed, strict=True)))
+        left = replace(batch, records=tuple(item[0] for item in wanted), parsed=tuple(item[1] for item in wanted))
+        files = _write(workspace, left, landed)
+        with workspace.store.transaction():
+            # Whoever erases somebody looks at the landing after the tombstones were laid: none may lie between them.
+            if tombstones.version() == version:
+                files.commit()
+                landed.erased += len(keeping.kept_out)
+                return
+        files.drop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files of one batch that were written and have no rows yet."""
+
+    workspace: Workspace
+    batch: RecordBatch
+    landed: Landed
+    rows: tuple[NewBatch, ...]
+
+    def commit(self) -> None:
+        """Make them part of the landing, with the watermark and the read's cursor."""
+        batch, landed = self.batch, self.landed
+        self.workspace.store.batches.land(self.rows, watermark=batch.watermark, read=batch.step)
+        days = [row.day for row in self.rows] + list(landed.days or ())
+        landed.days = (min(days), max(days)) if days else None
+        landed.malformed += batch.parsed.count(None)
+        landed.rows += len(batch.records)
+        landed.batches += len(self.rows)
+
+    def drop(self) -> None:
+        """Delete them."""
+        for row in self.rows:
+            delete_file(location(self.workspace, row.path))
+
+
+def _write(workspace: Workspace, batch: RecordBatch, landed: Landed) -> _Files:
     request, store = batch.request, workspace.store
     number = _next_number(store.batches.of_run(request.run_id, request.connection, request.stream))
     rows = []
@@ -79,11 +128,7 @@ def _land_one(workspace: Workspace, batch: RecordBatch, landed: Landed) -> None:
                 read_id=batch.step.read_id if batch.step else None,
             )
         )
-        landed.malformed += parsed.count(None)
-        landed.days = (min(landed.days[0], day), max(landed.days[1], day)) if landed.days else (day, day)
-    store.batches.land(rows, watermark=batch.watermark, read=batch.step)
-    landed.rows += len(batch.records)
-    landed.batches += len(rows)
+    return _Files(workspace, batch, landed, tuple(rows))
 
 
 def _next_number(landed: list[Batch]) -> int:

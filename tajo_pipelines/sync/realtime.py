@@ -27,10 +27,11 @@ from tajo_pipelines.sync.carts import close_carts
 from tajo_pipelines.sync.deletions import apply_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts
 from tajo_pipelines.sync.flush import Flush, Privacy, flush_of
+from tajo_pipelines.sync.keeping_out import KeepingOut
 from tajo_pipelines.sync.log_masking import masked
 from tajo_pipelines.sync.outcome import Delivered, InboxNumbers
 from tajo_pipelines.sync.parsing import Parsing
-from tajo_pipelines.sync.privacy import carry_out
+from tajo_pipelines.sync.privacy import carry_out, forget_deliveries
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.resting import Resting
 from tajo_pipelines.sync.workspace import Workspace
@@ -195,12 +196,15 @@ class RealtimeDelivery:
         parsing = Parsing(self.request, LETTER_KINDS[self.parts.kind], self.delivered)
         there: set[str] = set()
         records = self._records(flush, source, there)
-        self.parts.deliverer.deliver(parsing.forms(records, source), self.workspace.now())
+        keeping = KeepingOut(self.opened.tombstones, self.connection)
+        self.parts.deliverer.deliver(keeping.passed(parsing.forms(records, source)), self.workspace.now())
+        keeping.count_into(self.delivered.report)
         parsing.keep_letters(state)
         gone = [item for key, item in flush.gone.items() if key not in there]
         if gone:
             apply_deletions(self.workspace, self.connection, self.request, self.parts, gone)
         self._acknowledge(held, [kept for number, kept in by_id.items() if number not in flush.privacy])
+        forget_deliveries(self.workspace, self.connection, self.opened, self.request.stream, keeping.kept_out)
         for number, asked in flush.privacy.items():
             self._carry_out(held, by_id[number], asked)
 

@@ -11,6 +11,7 @@ from tajo_pipelines.model.errors import TajoError
 from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.store.leases import LeaseTaken
 from tajo_pipelines.store.reports import RunReport
+from tajo_pipelines.sync.keeping_out import REASON
 from tajo_pipelines.sync.landing import Landed
 from tajo_pipelines.sync.outcome import (
     Delivered,
@@ -31,9 +32,9 @@ INTERRUPTED = "interrupted"
 class RunLog:
     """The report of one stream in one run.
 
-    Its ``details`` hold, as JSON: ``window`` (start, end, full), ``landed`` (rows, batches, malformed), ``watermark``,
-    ``brevo`` (what was spent), ``warnings``, ``error``, ``lag`` (p50_s, p95_s), ``inbox`` (what became of deliveries of
-    webhooks), ``missed_by_webhooks`` (count, keys).
+    Its ``details`` hold, as JSON: ``window`` (start, end, full), ``landed`` (rows, batches, malformed, erased),
+    ``watermark``, ``brevo`` (what was spent), ``warnings``, ``error``, ``lag`` (p50_s, p95_s), ``inbox`` (what became
+    of deliveries of webhooks), ``missed_by_webhooks`` (count, keys).
     """
 
     workspace: Workspace
@@ -74,6 +75,11 @@ class RunLog:
             self._save(FAILED, delivered.report)
             raise
         self._note_delivered(delivered)
+        erased = self._details.get("landed", {}).get("erased", 0)
+        if erased:
+            # They were read, and left out before the landing.
+            delivered.report.read += erased
+            delivered.report.skipped[REASON] += erased
         status = ALREADY_RUNNING if earlier is not None and earlier.status == ALREADY_RUNNING else DONE
         self._save(status, delivered.report)
 
@@ -87,6 +93,7 @@ class RunLog:
             "rows": landed.rows,
             "batches": landed.batches,
             "malformed": landed.malformed,
+            "erased": landed.erased,
         }
         self._details["watermark"] = time_document(landed.watermark)
 

@@ -20,7 +20,7 @@ from tajo_pipelines.store.batches import Batch
 from tajo_pipelines.store.database import chunks
 from tajo_pipelines.store.reads import MAX_AGE
 from tajo_pipelines.sync.account import names_in_store
-from tajo_pipelines.sync.storage import location
+from tajo_pipelines.sync.storage import delete_file, location
 from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ def _tidy_one(workspace: Workspace, connection: Connection) -> None:
         _drop(workspace, group)
     orphans = 0
     for path in _orphans(workspace, connection, now - keep):
-        _delete(path)
+        delete_file(path)
         orphans += 1
     if old or orphans:
         log.info("old landed files are gone", connection=connection.name, batches=len(old), orphans=orphans)
@@ -138,17 +138,8 @@ def _tidy_one(workspace: Workspace, connection: Connection) -> None:
 
 def _drop(workspace: Workspace, group: list[Batch]) -> None:
     for batch in group:
-        _delete(location(workspace, batch.path))
+        delete_file(location(workspace, batch.path))
     workspace.store.batches.forget([batch.id for batch in group])
-
-
-def _delete(url: str) -> None:
-    """Delete a file; its day's folder stays, since another run may be about to write there."""
-    filesystem, path = fsspec.core.url_to_fs(url)
-    try:
-        filesystem.rm_file(path)
-    except FileNotFoundError:
-        log.debug("the file had gone already", url=url)
 
 
 def _orphans(workspace: Workspace, connection: Connection, before: datetime) -> Iterator[str]:

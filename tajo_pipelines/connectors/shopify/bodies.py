@@ -125,6 +125,9 @@ def nothing(reason: str) -> Reader:
 def redact(body: Body, envelope: Envelope, received_at: datetime) -> Sequence[Tidings]:
     """A person is to be erased."""
     del envelope, received_at
+    if "data_request" in body:
+        # The topic isn't signed: whoever asked what is kept of them mustn't be erased for it.
+        raise _malformed("data_request")
     return (ErasureAsked(_person(body, "orders_to_redact")),)
 
 
@@ -137,6 +140,9 @@ def data_request(body: Body, envelope: Envelope, received_at: datetime) -> Seque
 def shop_redact(body: Body, envelope: Envelope, received_at: datetime) -> Sequence[Tidings]:
     """The shop has uninstalled the app two days ago: everything of it is to be erased."""
     del envelope, received_at
+    if "customer" in body:
+        # The topic isn't signed: one person's request mustn't take the whole shop along.
+        raise _malformed("customer")
     return (SourceErased(_domain(body)),)
 
 
