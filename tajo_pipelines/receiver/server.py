@@ -111,21 +111,25 @@ def serve(
         RetryableError: A port is taken.
     """
     routes = read_routes(settings)
-    own_the_process()
+
+    def announce(now: Started) -> None:
+        own_the_process()
+        if started is not None:
+            started(now)
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await run(settings.database_url, routes, address, stop, limits=limits, started=started)
+        await run(settings.database_url, routes, address, stop, limits=limits, started=announce)
 
     with asyncio.Runner(loop_factory=_config(_nothing).get_loop_factory()) as runner:
         runner.run(main())
 
 
 def own_the_process() -> None:
-    """Set what a process that does nothing else may set.
+    """Set what a process that does nothing else may set, once it serves.
 
     A full collection looks at everything that was imported, which stops all answers for 0.1 s; nothing of that ever
     becomes garbage. The writer gets its turn after 1 ms instead of 5 while requests keep the interpreter busy. And a
