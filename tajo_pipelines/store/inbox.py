@@ -189,13 +189,22 @@ class Inbox:
 
     def last_told(self, connection: str, stream: str, keys: Iterable[str]) -> dict[str, datetime]:
         """When the last delivery was received that told of each of these records; those untold of are missing."""
+        return self._last(deliveries.c.received_at, connection, stream, keys)
+
+    def last_done(self, connection: str, stream: str, keys: Iterable[str]) -> dict[str, datetime]:
+        """When the last delivery of each of these records was done; those of which none was are missing."""
+        return self._last(deliveries.c.delivered_at, connection, stream, keys)
+
+    def _last(self, column: Any, connection: str, stream: str, keys: Iterable[str]) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
-        columns = deliveries.c
-        last = func.max(columns.received_at, type_=columns.received_at.type)
+        columns, last = deliveries.c, func.max(column, type_=column.type)
         with self._database.reading() as reading:
             for part in chunks(keys):
                 statement = select(columns.key, last).where(
-                    columns.connection == connection, columns.stream == stream, columns.key.in_(part)
+                    columns.connection == connection,
+                    columns.stream == stream,
+                    columns.key.in_(part),
+                    column.is_not(None),
                 )
                 found.update((row[0], row[1]) for row in reading.execute(statement.group_by(columns.key)))
         return found

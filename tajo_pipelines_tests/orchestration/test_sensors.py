@@ -138,7 +138,7 @@ def test_a_run_that_never_began_is_asked_for_again(ticking: Ticking, monkeypatch
     [first] = ticking.tick()
     [same] = ticking.tick()
     later = time.time() + sensors.BUCKET
-    monkeypatch.setattr(sensors.time, "time", lambda: later)
+    monkeypatch.setattr("tajo_pipelines.orchestration.sensors.time.time", lambda: later)
     [again] = ticking.tick()
     assert first.run_key != again.run_key
     assert same.run_key in {first.run_key, again.run_key}
