@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,11 +11,14 @@ from typing import Any
 from tajo_pipelines.connectors.shopify.bulk import BulkReader
 from tajo_pipelines.connectors.shopify.canonical import Canonicaliser
 from tajo_pipelines.connectors.shopify.deletions import Deletions
+from tajo_pipelines.connectors.shopify.fetching import Fetching
 from tajo_pipelines.connectors.shopify.operation import Operations
 from tajo_pipelines.connectors.shopify.paging import Paging, Permissions
 from tajo_pipelines.connectors.shopify.reading import BulkMode, Reader
 from tajo_pipelines.connectors.shopify.shop import shop_domain
 from tajo_pipelines.connectors.shopify.streams import API_PATH, CHECK, MANIFEST, READINGS, STREAMS
+from tajo_pipelines.connectors.shopify.subscriptions import Subscriptions
+from tajo_pipelines.connectors.shopify.webhooks import WEBHOOKS
 from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError, Notice
 from tajo_pipelines.model.record import Canonical, Record
 from tajo_pipelines.model.window import Window
@@ -26,6 +29,7 @@ from tajo_pipelines.sdk.connector import ConnectionConfig, Connector, Deleted, P
 from tajo_pipelines.sdk.graphql import GraphQLClient
 from tajo_pipelines.sdk.http import PATIENCE, HttpClient, Rule
 from tajo_pipelines.sdk.limits import CostThrottle
+from tajo_pipelines.sdk.webhooks import Subscription
 
 TOKEN_PATH = "/admin/oauth/access_token"  # noqa: S105 - a path, not a password
 TOKEN_HEADER = "X-Shopify-Access-Token"  # noqa: S105 - a header's name, not a password
@@ -71,8 +75,10 @@ class ShopifySource:
     http: HttpClient
     client: GraphQLClient
     reader: Reader
+    fetching: Fetching
     deletions: Deletions
     canonicaliser: Canonicaliser
+    app_subscriptions: Subscriptions
 
     def check(self) -> SourceInfo:
         """The shop and the app's permissions; see `Source.check`."""
@@ -113,6 +119,23 @@ class ShopifySource:
         """What was deleted in a window; see `Source.deleted`. Merged customers come as deleted ones."""
         CONNECTOR.stream_with_deletions(stream)
         return self.deletions.within(stream, window)
+
+    def fetch(self, stream: str, keys: Sequence[str]) -> Iterator[Record]:
+        """Single records as they are now; see `Source.fetch`."""
+        CONNECTOR.stream(stream)
+        return self.fetching.records(stream, keys)
+
+    def subscriptions(self) -> list[Subscription]:
+        """What the app is subscribed to in this shop; see `Subscribes.subscriptions`."""
+        return list(self.app_subscriptions.all())
+
+    def subscribe(self, topic: str, url: str) -> Subscription:
+        """Subscribe to a topic; see `Subscribes.subscribe`."""
+        return self.app_subscriptions.make(topic, url)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Take a subscription back; see `Subscribes.unsubscribe`."""
+        self.app_subscriptions.end(subscription.id)
 
     def canonical(self, record: Record) -> Canonical:
         """The canonical form of a record; see `Source.canonical`."""
@@ -177,15 +200,17 @@ def open_source(config: ConnectionConfig, clock: Clock = SYSTEM_CLOCK) -> Shopif
     auth = _auth(config, http)
     client = GraphQLClient(http, API_PATH, auth, CostThrottle(clock), fatal=CLOSED)
     canonicaliser = Canonicaliser.compiled(registry.mapping_file(MANIFEST.name), domain)
-    return ShopifySource(http, client, _reader(config, client, clock), Deletions(client), canonicaliser)
-
-
-def _reader(config: ConnectionConfig, client: GraphQLClient, clock: Clock) -> Reader:
     permissions = Permissions()
-    return Reader(
-        Paging(client, clock, config.start_date, permissions),
-        BulkReader(Operations(client), clock, config.start_date, permissions),
-        _bulk_mode(config),
+    paging = Paging(client, clock, config.start_date, permissions)
+    bulk = BulkReader(Operations(client), clock, config.start_date, permissions)
+    return ShopifySource(
+        http,
+        client,
+        reader=Reader(paging, bulk, _bulk_mode(config)),
+        fetching=Fetching(paging),
+        deletions=Deletions(client),
+        canonicaliser=canonicaliser,
+        app_subscriptions=Subscriptions(client),
     )
 
 
@@ -220,4 +245,4 @@ def _patience(config: ConnectionConfig) -> float:
     return float(value)
 
 
-CONNECTOR = Connector(MANIFEST, STREAMS, open_source)
+CONNECTOR = Connector(MANIFEST, STREAMS, open_source, WEBHOOKS)

@@ -80,7 +80,7 @@ class Paging:
         while True:
             nodes, cursor, more = self._page(stream, reading, {**variables, "after": cursor}, size)
             read_at = self.clock.now()
-            whole = (self._whole(reading, node) for node in nodes)
+            whole = (self.whole(reading, node) for node in nodes)
             records = [record_of(stream, node, read_at, reading.document.name) for node in whole if node is not None]
             more = more and not _past(records, reading, window)
             if more:
@@ -105,7 +105,7 @@ class Paging:
         while True:
             asked = size.size
             try:
-                result = self._query(reading.document, {**variables, "first": asked}, reading.products, asked)
+                result = self.ask(reading.document, {**variables, "first": asked}, reading.products, asked)
             except CostExceededError:
                 if not size.halve():
                     raise
@@ -115,8 +115,15 @@ class Paging:
                 self._costs[stream] = result.cost
             return connection_of(result.data, reading.connection, reading.document)
 
-    def _query(self, document: Document, variables: Mapping[str, Any], products: bool, size: int) -> Result:
-        """Ask; where the app may not see people at all, say what to click."""
+    def ask(self, document: Document, variables: Mapping[str, Any], products: bool, size: int) -> Result:
+        """Ask; where the app may not see people at all, say what to click.
+
+        Args:
+            document: What is asked.
+            variables: For it.
+            products: Whether it has ``$products``, and so fields that need a permission of their own.
+            size: How many objects it asks for.
+        """
         try:
             return self._permitted(document, variables, products, size)
         except AccessDeniedError as error:
@@ -138,7 +145,7 @@ class Paging:
             self.permissions.without_products()
             return self.client.query(document, {**variables, "products": False}, size=size)
 
-    def _whole(self, reading: Reading, node: dict[str, Any]) -> dict[str, Any] | None:
+    def whole(self, reading: Reading, node: dict[str, Any]) -> dict[str, Any] | None:
         """The object with all that is inside it; None where it was deleted meanwhile."""
         for nested in reading.nested:
             inner = self._all(reading, nested, node)
@@ -155,7 +162,7 @@ class Paging:
             refuse_repeated(cursor, seen, nested.more)
             seen.add(cursor)
             asked = {"id": node.get("id"), "first": _NESTED_PAGE, "after": cursor}
-            data = self._query(nested.more, asked, reading.products, _NESTED_PAGE).data
+            data = self.ask(nested.more, asked, reading.products, _NESTED_PAGE).data
             if data.get(nested.holder) is None:
                 return None
             nodes, cursor, more = connection_of(data[nested.holder], nested.field, nested.more)

@@ -15,6 +15,7 @@ from typing import Any
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, build_schema, execute_sync, parse, validate
 
 from tajo_pipelines.connectors.shopify.connector import ShopifySource, open_source
+from tajo_pipelines.connectors.shopify.records import kind_of
 from tajo_pipelines.connectors.shopify.streams import READINGS
 from tajo_pipelines.model.window import format_time, parse_time
 from tajo_pipelines.sdk.connector import ConnectionConfig
@@ -29,7 +30,7 @@ COST = {"maximumAvailable": 2000, "currentlyAvailable": 1990, "restoreRate": 100
 STREAM_OF = {reading.connection: stream for stream, reading in READINGS.items()}
 COUNTED = {reading.count[1]: reading.connection for reading in READINGS.values()}
 NESTED = {nested.field for reading in READINGS.values() for nested in reading.nested}
-TYPES = {"Node": "AbandonedCheckout", "Media": "MediaImage", "Event": "BasicEvent"}
+TYPES = {"Media": "MediaImage", "Event": "BasicEvent"}
 _TERM = re.compile(r"(\w+):(>=|<|)'?([^'\s]+)'?")
 
 
@@ -110,6 +111,10 @@ class Shop:
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     operations_asked: list[str] = field(default_factory=list)
     bulk: Bulk = field(default_factory=Bulk)
+    hooks: list[dict[str, Any]] = field(default_factory=list)
+    hooks_made: int = 0
+    hooks_refused: dict[str, str] = field(default_factory=dict)
+    hooks_kept: set[str] = field(default_factory=set)
     clock: HeldClock = field(default_factory=HeldClock)
     url: str = ""
 
@@ -150,7 +155,7 @@ class Shop:
         operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
         self.operations_asked.append(operation.name.value if operation.name else "")
         self.asked.append(variables)
-        if variables.get("first", 0) > self.too_dear_above:
+        if max(variables.get("first", 0), len(variables.get("ids", ()))) > self.too_dear_above:
             error = {"message": "Query cost is 1200", "extensions": {"code": "MAX_COST_EXCEEDED"}}
             return {"errors": [error]}
         done = self._run(body["query"], variables)
@@ -169,7 +174,7 @@ class Shop:
             self._root(),
             variable_values=dict(variables),
             field_resolver=self._resolve,
-            type_resolver=lambda _value, _info, abstract: TYPES[abstract.name],
+            type_resolver=lambda value, _info, abstract: TYPES.get(abstract.name) or kind_of(value["id"]),
         ).formatted
 
     def _root(self) -> Mapping[str, Any]:
@@ -205,6 +210,10 @@ class Shop:
         if name in {"order", "product", "node"}:
             held = {"order": self.orders, "product": self.products, "node": self.carts}[name]
             return next((each for each in held if each["id"] == arguments["id"]), None)
+        if name == "nodes":
+            held = [*self.customers, *self.orders, *self.products, *self.carts]
+            by_id = {each["id"].partition("?")[0]: each for each in held}
+            return [by_id.get(number) for number in arguments["ids"]]
         if name == "events":
             return self._page([event for event in self.events if _event_matches(event, arguments)], arguments)
         bulk = {
@@ -212,8 +221,45 @@ class Shop:
             "bulkOperations": lambda _: {"nodes": list(reversed(self.bulk.operations.values()))},
             "bulkOperationRunQuery": self._start,
             "bulkOperationCancel": self._cancel,
+            "webhookSubscriptions": lambda given: self._page(self.hooks, given),
+            "webhookSubscriptionCreate": self._subscribe,
+            "webhookSubscriptionDelete": self._unsubscribe,
         }
         return bulk[name](arguments) if name in bulk else source.get(name)
+
+    def hook(self, topic: str, uri: str, **more: Any) -> dict[str, Any]:
+        """A subscription that somebody made."""
+        self.hooks_made += 1
+        made = {
+            "id": f"gid://shopify/WebhookSubscription/{self.hooks_made}",
+            "topic": topic,
+            "uri": uri,
+            "format": "JSON",
+            "filter": None,
+            "includeFields": [],
+            "apiVersion": {"handle": "2026-10"},
+            **more,
+        }
+        self.hooks.append(made)
+        return made
+
+    def _subscribe(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        topic, wanted = arguments["topic"], arguments["webhookSubscription"]
+        said = self.hooks_refused.get(topic)
+        if any(each["topic"] == topic and each["uri"] == wanted["uri"] for each in self.hooks):
+            said = "Address for this topic has already been taken"
+        if said is not None:
+            error = {"field": ["webhookSubscription", "uri"], "message": said}
+            return {"webhookSubscription": None, "userErrors": [error]}
+        return {"webhookSubscription": self.hook(topic, **wanted), "userErrors": []}
+
+    def _unsubscribe(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        known = [each for each in self.hooks if each["id"] == arguments["id"]]
+        if not known or arguments["id"] in self.hooks_kept:
+            error = {"field": ["id"], "message": "no"}
+            return {"deletedWebhookSubscriptionId": None, "userErrors": [error]}
+        self.hooks.remove(known[0])
+        return {"deletedWebhookSubscriptionId": arguments["id"], "userErrors": []}
 
     def _start(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         assert arguments["groupObjects"] is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from graphql import get_operation_ast, parse
 
-from tajo_pipelines.connectors.shopify import operation, paging, streams
+from tajo_pipelines.connectors.shopify import fetching, operation, paging, streams
 from tajo_pipelines.connectors.shopify.deletions import DELETIONS
 from tajo_pipelines.connectors.shopify.queries import FOLDER
 from tajo_pipelines.connectors.shopify.spool import Spool
@@ -57,11 +58,14 @@ def test_no_page_asks_for_more_than_250(stream: str) -> None:
 _NESTED = {nested.field for reading in streams.READINGS.values() for nested in reading.nested}
 
 
-def test_no_list_of_input_is_sent_for_which_250_would_be_the_limit() -> None:
-    for path in FOLDER.iterdir():
-        text = path.read_text(encoding="utf-8")
-        head = text.partition("{")[0]
-        assert "[" not in head, path.name
+def test_the_one_list_of_input_that_is_sent_holds_250_at_most() -> None:
+    lists = {path.name: re.findall(r"\$(\w+): \[", path.read_text(encoding="utf-8")) for path in FOLDER.iterdir()}
+    fetches = {f"{document.name}.graphql": ["ids"] for _, document in fetching.FETCHES.values()}
+    assert {name: found for name, found in lists.items() if found} == fetches
+    shop = Shop(page_cost=0.01)
+    with opened(shop) as (source, _):
+        assert list(source.fetch("customers", [str(number) for number in range(10_000, 10_700)])) == []
+    assert max(len(asked["ids"]) for asked in shop.asked) == streams.LARGEST_PAGE == 250
 
 
 @pytest.mark.parametrize("stream", streams.READINGS)
