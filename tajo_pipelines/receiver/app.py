@@ -14,9 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 from tajo_pipelines.model.errors import SignatureError
 from tajo_pipelines.receiver.limits import Claim, Disk, Limits, Room
 from tajo_pipelines.receiver.metrics import Metrics
-from tajo_pipelines.receiver.routes import PREFIX, Route
+from tajo_pipelines.receiver.routes import Route
 from tajo_pipelines.receiver.writer import Writer
-from tajo_pipelines.sdk.webhooks import Delivery
+from tajo_pipelines.sdk.webhooks import PREFIX, Delivery
 from tajo_pipelines.store.column_types import storable
 from tajo_pipelines.store.inbox import NewDelivery
 from tajo_pipelines.store.refusals import UNKNOWN

@@ -10,10 +10,8 @@ from types import MappingProxyType
 from tajo_pipelines.model.errors import ConfigError, Notice, SignatureError
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.sdk.connector import ConnectionConfig
-from tajo_pipelines.sdk.webhooks import Delivery, Envelope, Webhooks
+from tajo_pipelines.sdk.webhooks import PREFIX, Delivery, Envelope, Webhooks
 from tajo_pipelines.settings.objects import Connection, Settings, secret_variable
-
-PREFIX = "/webhooks/"
 
 CUSTOMERS = "customers"
 """The stream that works requests for privacy off, where it is enabled."""

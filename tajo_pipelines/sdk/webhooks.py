@@ -18,6 +18,9 @@ from tajo_pipelines.model.errors import RejectedRecord
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.sdk.connector import ConnectionConfig, Deleted
 
+PREFIX = "/webhooks/"
+"""What a connection's name follows in the path that its deliveries are sent to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
