@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from tajo_pipelines import __version__
-from tajo_pipelines.cli import calls, connectors, demo, doctor, letters, mapping, twin, webhooks
+from tajo_pipelines.cli import calls, connectors, demo, doctor, erase, letters, mapping, twin, webhooks
 from tajo_pipelines.cli.edge import JsonOption, ProjectOption, Shared, VerboseOption, show_usage
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(calls.app, name="calls")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(twin.app, name="twin")
 doctor.register(app)
+erase.register(app)
 demo.register(app)
 
 

@@ -128,8 +128,9 @@ MAPPING_DIFF = Kind(
         "masked",
     ),
 )
+ERASE = Kind("erase", ("erased", "total", "receipts"))
 DOCTOR = Kind("doctor", ("project", "probed", "checks"))
-DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync"))
+DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync", "live"))
 WEBHOOKS = Kind("webhooks", ("counts", "oldest_pending_s", "deliveries"))
 WEBHOOK = Kind("webhook", ("delivery", "body", "masked", "letters"))
 WEBHOOKS_REPLAY = Kind("webhooks_replay", ("chosen", "replayed", "dry_run"))
@@ -152,6 +153,7 @@ KINDS: Sequence[Kind] = (
     CALLS,
     CALL,
     MAPPING_DIFF,
+    ERASE,
     DOCTOR,
     DEMO,
     WEBHOOKS,

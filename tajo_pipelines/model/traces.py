@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import phonenumbers
 
-from tajo_pipelines.model.identity import held_email
+from tajo_pipelines.model.identity import held_email, mask_email
 
 _BETWEEN = r"[\s().\-/]{0,3}"
 _LONG = 10
@@ -91,8 +91,11 @@ class Mentions:
         return self._matches(self._strong, text) or self._matches(self._phones, text)
 
     def hide(self, text: str) -> str:
-        """The text with addresses and numbers of the person starred out, as many bytes long as it was."""
-        for pattern in (self._emails, self._phones):
+        """The text with addresses and numbers of the person starred out, as many bytes long as it was.
+
+        A masked address shows its domain, which may be a name: it goes as well, also where it is another one's.
+        """
+        for pattern in (self._emails, self._masked, self._phones):
             if pattern is not None:
                 text = pattern.sub(lambda found: "*" * len(found[0].encode(errors="surrogateescape")), text)
         return text
@@ -104,6 +107,10 @@ class Mentions:
     @cached_property
     def _emails(self) -> re.Pattern[str] | None:
         return _any_of(_email(text) for text in sorted(self.traces.emails | self.traces.written))
+
+    @cached_property
+    def _masked(self) -> re.Pattern[str] | None:
+        return _any_of(_email(mask_email(text)) for text in sorted(self.traces.emails | self.traces.written))
 
     @cached_property
     def _phones(self) -> re.Pattern[str] | None:

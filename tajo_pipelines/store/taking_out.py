@@ -76,7 +76,7 @@ class TakingOut:
             "intents": [self._intents(traces)],
             "imports": self._imports(traces),
             "source_states": [self._source_states(traces, mentions)],
-            "calls": [self._calls(traces, mentions, run_id)],
+            "calls": self._calls(traces, mentions, run_id),
             "run_reports": self._run_reports(traces, mentions),
             "account_cache": [self._account_cache(mentions)],
             "notes": self._named_notes(mentions),
@@ -162,20 +162,26 @@ class TakingOut:
 
         return change
 
-    def _calls(self, traces: Traces, mentions: Mentions, run_id: str) -> Change:
-        columns = calls.c
-        statement = select(
-            columns.id, columns.run_id, columns.template, columns.path, columns.request, columns.response
-        ).where(columns.account == self.account)
+    def _calls(self, traces: Traces, mentions: Mentions, run_id: str) -> list[Change]:
+        """Calls about the person are emptied; a masked address, of which the domain is shown, goes from all."""
+        columns, texts = calls.c, ("path", "request", "response")
+        chosen = [columns[name] for name in texts]
+        statement = select(columns.id, columns.run_id, columns.template, *chosen).where(columns.account == self.account)
         paths = {f"/contacts/{number}" for number in traces.contacts}
-        ids = [
-            row.id
-            for row in self._rows(statement)
-            if (row.run_id == run_id and row.template == _CONTACT)
-            or row.path.partition("?")[0] in paths
-            or mentions.occur_in(_joined(row[3:]))
-        ]
-        return _emptying(calls, columns.id, ids, path=columns.template, request="", response="")
+        about: list[int] = []
+        changes: list[Change] = []
+        for row in self._rows(statement):
+            if (
+                (row.run_id == run_id and row.template == _CONTACT)
+                or row.path.partition("?")[0] in paths
+                or mentions.occur_in(_joined(row[3:]))
+            ):
+                about.append(row.id)
+                continue
+            hidden = {name: mentions.hide(getattr(row, name)) for name in texts}
+            if any(hidden[name] != getattr(row, name) for name in texts):
+                changes.append(_setting(calls, columns.id == row.id, **hidden))
+        return [*changes, _emptying(calls, columns.id, about, path=columns.template, request="", response="")]
 
     def _run_reports(self, traces: Traces, mentions: Mentions) -> list[Change]:
         columns = run_reports.c
@@ -201,9 +207,9 @@ class TakingOut:
 
     def _named_notes(self, mentions: Mentions) -> list[Change]:
         return [
-            _setting(meta, meta.c.name == row.name, value=mentions.hide(row.value))
+            _setting(meta, meta.c.name == row.name, value=hidden)
             for row in self._rows(select(meta))
-            if not row.name.startswith(NOTES) and mentions.occur_in(row.value)
+            if not row.name.startswith(NOTES) and (hidden := mentions.hide(row.value)) != row.value
         ]
 
     def deliveries_of(self, traces: Traces) -> dict[int, str]:

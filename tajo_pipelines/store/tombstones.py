@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import case, func, or_, select, text
 
 from tajo_pipelines.model.consent import ERASED, Cause, Channel, Fact, State
 from tajo_pipelines.model.errors import ConfigError
@@ -184,8 +184,9 @@ class Tombstones:
 
 def _merged(standing: Any, given: Any) -> dict[str, Any]:
     newer = given.erased_at > standing.c.erased_at
-    lasting = standing.c.objection.in_([Cause.COMPLAINT.value, Cause.HARD_BOUNCE.value])
-    kept = case((lasting, standing.c.objection), else_=func.coalesce(given.objection, standing.c.objection))
+    was = standing.c.objection
+    lasting = or_(was == Cause.COMPLAINT.value, was == Cause.HARD_BOUNCE.value)
+    kept = case((lasting, was), else_=func.coalesce(given.objection, was))
     return {
         "objection": kept,
         "erased_at": case((newer, given.erased_at), else_=standing.c.erased_at),

@@ -109,7 +109,7 @@ class Eraser:
         self.opened.tombstones.lay({mark: causes.get(mark[0]) for mark in _marks(work.traces)}, work.began_at)
 
     def _objections(self, person: Person) -> dict[Channel, Cause]:
-        """Why the person mustn't be reached, by channel: by what is on record, and what Brevo blocks on no guess of ours."""
+        """Why the person mustn't be reached, by channel: what is on record, and blocks at Brevo but our guesses."""
         found: dict[Channel, Cause] = {}
 
         def object_to(channel: Channel, cause: Cause) -> None:
