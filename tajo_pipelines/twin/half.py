@@ -205,6 +205,15 @@ class SeededByShop(Half, Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """A half that has more to end than its answers."""
+
+    def close(self) -> None:
+        """End it; called once nobody is answered any more."""
+        ...
+
+
 def rfc3339(at: datetime) -> str:
     """An aware instant as text in UTC with milliseconds and Z."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,7 +19,7 @@ from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.control import Control
 from tajo_pipelines.twin.edge import CuttableProtocol, Edge
 from tajo_pipelines.twin.faults import Faults
-from tajo_pipelines.twin.half import CallLog, Half, SeededByShop, Shop, TwinOptions, TwinParts
+from tajo_pipelines.twin.half import CallLog, Closes, Half, SeededByShop, Shop, TwinOptions, TwinParts
 from tajo_pipelines.twin.state_file import StateFile
 
 HALVES: Mapping[str, str] = {
@@ -127,6 +127,9 @@ class Twin:
             for server in servers.values():
                 server.should_exit = True
             await asyncio.gather(*tasks)
+            for half in self.halves.values():
+                if isinstance(half, Closes):
+                    half.close()
             self.file.close()
 
     async def _tick(self) -> None:

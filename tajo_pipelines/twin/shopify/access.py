@@ -46,6 +46,11 @@ class Access:
         """What the app may read; ``write_x`` allows ``read_x`` too."""
         return tuple(self._documents["app"]["scopes"])
 
+    @property
+    def client_secret(self) -> str:
+        """The app's secret, which signs its webhooks too."""
+        return DEFAULT_CLIENT_SECRET
+
     def set_scopes(self, scopes: list[str]) -> None:
         """Give the app other scopes."""
         self._documents["app"]["scopes"] = sorted(scopes)

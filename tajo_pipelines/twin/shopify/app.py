@@ -6,6 +6,7 @@ import html
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +42,9 @@ from tajo_pipelines.twin.shopify.resolving import ORDERS_OF_DAYS, Asked
 from tajo_pipelines.twin.shopify.seed import stamp
 from tajo_pipelines.twin.shopify.settings import Settings
 from tajo_pipelines.twin.shopify.shop import Kind, public, seed_shop
+from tajo_pipelines.twin.shopify.storefront import Storefront
+from tajo_pipelines.twin.shopify.traffic import Traffic
+from tajo_pipelines.twin.shopify.webhooks.service import Webhooks
 from tajo_pipelines.twin.shopify.wire import LIMITS, body_of, served, too_dear, variable_error
 
 GRAPHQL_PATH = "/admin/api/{version}/graphql.json"
@@ -71,6 +75,9 @@ class ShopifyHalf:
         bulk: Its bulk operations.
         access: Its app's tokens and scopes.
         bucket: The points that queries are paid from.
+        webhooks: Who is told of what happens, and what is on its way.
+        storefront: The online store's carts and young checkouts.
+        traffic: Changes that happen by themselves.
         queries: The last GraphQL requests with what they asked and got.
     """
 
@@ -98,7 +105,12 @@ class ShopifyHalf:
         self._schema = load_schema()
         self._listing = Listing(self.shop)
         self._changes = Changes(self.shop)
-        self.bulk = Bulk(parts.file.documents("shopify.bulk"), parts.clock, self._schema, self._asked)
+        self.webhooks = Webhooks(self.shop, self.access, parts.file)
+        self.storefront = Storefront(self.shop, parts.file.documents("shopify.storefront"))
+        self.traffic = Traffic(self.shop, self.storefront, parts.clock, self.change)
+        self.bulk = Bulk(
+            parts.file.documents("shopify.bulk"), parts.clock, self._schema, self._asked, self.webhooks.bulk_ended
+        )
         self._settings = Settings(self, parts.clock)
         self.app: ASGIApp = Starlette(
             routes=[
@@ -110,8 +122,15 @@ class ShopifyHalf:
         self.control_routes = [Route(f"/_twin/shop/{name}", self._dump(name, kind)) for name, kind in _DUMPS.items()]
 
     def settle(self) -> None:
-        """Go on with bulk operations; restoring points and lagging indexes are reckoned when asked for."""
+        """Go on with what happens by itself; restoring points and lagging indexes are reckoned when asked for."""
         self.bulk.settle()
+        self.storefront.settle()
+        self.traffic.settle()
+        self.webhooks.settle()
+
+    def close(self) -> None:
+        """Send no webhooks any more."""
+        self.webhooks.close()
 
     def summary(self) -> dict[str, Any]:
         """Facts, who said yes to e-mail, counts of queries by operation and root field, and the last queries."""
@@ -124,6 +143,9 @@ class ShopifyHalf:
             "carts": len(self.shop.carts),
             "events": list(self.shop.all("BasicEvent").values()),
             "bulk": self.bulk.all(),
+            "store": {"carts": len(self.storefront.carts()), "checkouts": len(self.storefront.young())},
+            "traffic": self.traffic.summary(),
+            "webhooks": self.webhooks.summary(),
             "operations": dict(self._operations),
             "root_fields": dict(self._roots),
             "throttled": self._throttled,
@@ -154,16 +176,24 @@ class ShopifyHalf:
         }
 
     def change(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Change the shop (``Changes.ops``), or how it answers (``Settings.ops``).
+        """Change the shop, or how it answers (``Settings.ops``) and tells (``Webhooks.ops``).
 
         Raises:
             ChangeError: Unknown op, or arguments that don't fit.
         """
-        known = {**self._changes.ops, **self._settings.ops}
+        known = {
+            **self._changes.ops,
+            **self.storefront.ops,
+            **self.traffic.ops,
+            **self._settings.ops,
+            **self.webhooks.ops,
+        }
         if op not in known:
             raise ChangeError(f"op is one of {', '.join(known)}; found {op}")
         try:
-            return known[op](arguments)
+            # Of many changes each is an action of its own.
+            with nullcontext() if op in self.traffic.ops else self.webhooks.action():
+                return known[op](arguments)
         except (TypeError, KeyError, AttributeError) as error:
             raise ChangeError(f"{op} can't be done with these arguments: {error}") from error
 
@@ -240,7 +270,8 @@ class ShopifyHalf:
         scopes = self.access.scopes
         now = self._clock.now()
         oldest = None if allows(scopes, "read_all_orders") else stamp(now - timedelta(days=ORDERS_OF_DAYS))
-        return Asked(self.shop, self._listing, self.bulk, scopes, now, oldest, base_url)
+        subscriptions = self.webhooks.subscriptions
+        return Asked(self.shop, self._listing, self.bulk, subscriptions, scopes, now, oldest, base_url)
 
     def _cost(self, requested: int, actual: int | None) -> dict[str, Any]:
         return {

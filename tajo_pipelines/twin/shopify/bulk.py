@@ -80,7 +80,14 @@ class _Work:
 class Bulk:
     """A shop's bulk operations, by their numbers."""
 
-    def __init__(self, documents: Documents, clock: TwinClock, schema: GraphQLSchema, asked: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        clock: TwinClock,
+        schema: GraphQLSchema,
+        asked: Callable[[], Any],
+        ended: Callable[[Document], None],
+    ) -> None:
         """Keep operations in these documents.
 
         Args:
@@ -88,12 +95,14 @@ class Bulk:
             clock: Whose durations to use.
             schema: With its resolvers.
             asked: The context of an operation that starts now.
+            ended: Told of an operation that is over.
         """
         self.manner = Manner()
         self._documents = documents
         self._clock = clock
         self._schema = schema
         self._asked = asked
+        self._ended = ended
         self._works: dict[str, _Work] = {}
         self._folder: Path | None = None
         for key, operation in documents.items():
@@ -173,6 +182,7 @@ class Bulk:
                 self._go_on(operation, until)
             elif status == "CANCELING" and now >= operation["cancelled"]:
                 self._end(operation, "CANCELED")
+                self._ended(operation)
             elif operation["expires"] is not None and now >= operation["expires"]:
                 self._expire(operation)
 
@@ -249,6 +259,7 @@ class Bulk:
         if size:
             operation["file"], operation["expires"] = work.path.stem, self._after(KEPT_FOR)
             operation["fileSize"] = size if work.fail is None else None
+        self._ended(operation)
 
     def _end(self, operation: Document, status: str, *, keep: bool = False) -> None:
         work = self._works.pop(str(operation["id"]), None)

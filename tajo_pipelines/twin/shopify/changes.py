@@ -55,6 +55,8 @@ class Changes:
             "create_order": self._create_order,
             "refund_order": self._refund_order,
             "cancel_order": self._cancel_order,
+            "fulfil_order": self._fulfil_order,
+            "pay_order": self._pay_order,
             "touch": self._touch,
             **commerce_changes.CommerceChanges(shop).ops,
         }
@@ -203,6 +205,22 @@ class Changes:
         if order["cancelledAt"] is not None:
             raise ChangeError("the order is cancelled already")
         orders.cancel(order, self._shop.now(), str(arguments.get("reason", "CUSTOMER")))
+        return self._saved(order)
+
+    def _fulfil_order(self, arguments: Arguments) -> Document:
+        """Everything is shipped."""
+        order = self._order(arguments)
+        if order["fulfilledAt"] is not None or order["cancelledAt"] is not None:
+            raise ChangeError("the order is shipped or cancelled already")
+        orders.fulfil(order, self._shop.now())
+        return self._saved(order)
+
+    def _pay_order(self, arguments: Arguments) -> Document:
+        """What is owed is received."""
+        order = self._order(arguments)
+        if order["cancelledAt"] is not None:
+            raise ChangeError("the order is cancelled")
+        order["received"] = list(order["totals"]["total"])
         return self._saved(order)
 
     def _touch(self, arguments: Arguments) -> Document:

@@ -26,7 +26,6 @@ from tajo_pipelines.twin.shopify.shop import Document, Shop
 from tajo_pipelines.twin.shopify.views import (
     CDN,
     DOMAIN,
-    SHOP_NUMBER,
     Amount,
     Bag,
     Field,
@@ -36,6 +35,7 @@ from tajo_pipelines.twin.shopify.views import (
     gid,
     key,
     keys,
+    recovery_url,
 )
 
 _TAG = re.compile(r"<[^>]+>")
@@ -292,9 +292,7 @@ def _cart() -> Mapping[str, Field]:
         "id": lambda cart: gid("AbandonedCheckout", cart["id"]),
         "defaultCursor": lambda cart: f"checkout-{cart['id']}",
         "name": lambda cart: f"#{cart['id']}",
-        "abandonedCheckoutUrl": lambda cart: (
-            f"https://{DOMAIN}/{SHOP_NUMBER}/checkouts/ac/{cart['id']:x}/recover?key=k{cart['id'] % 99_991}"
-        ),
+        "abandonedCheckoutUrl": recovery_url,
         "billingAddress": key("billing"),
         "shippingAddress": key("shipTo"),
         "customAttributes": always([]),

@@ -149,8 +149,9 @@ class CommerceChanges:
         one, two = (by_id(self._shop, "Customer", arguments.get(name)) for name in ("one", "two"))
         if one["id"] == two["id"]:
             raise ChangeError("a customer can't be merged with itself")
-        kept, gone = merging.merge(self._shop, one, two, arguments.get("keep_email_of"))
-        if arguments.get("event", "destroy") is not None:
+        told = arguments.get("event", "destroy") is not None
+        kept, gone = merging.merge(self._shop, one, two, arguments.get("keep_email_of"), told=told)
+        if told:
             record(self._shop, str(arguments.get("event", "destroy")), gone)
         return {"customer": public_customer(self._shop, kept), "deleted": views.gid("Customer", gone["id"])}
 

@@ -1,7 +1,8 @@
 """What a query costs, and the leaky bucket it is paid from.
 
-An object costs 1, a scalar 0, a mutation 10; a connection costs 2 plus what one of its nodes costs times
-``floor(2 ln n)`` of the page's size n, and page info and postal addresses are free. The documentation gives the
+An object costs 1, a scalar 0, a mutation 10; of objects asked for by their ids each costs for itself. A connection
+costs 2 plus what one of its nodes costs times ``floor(2 ln n)`` of the page's size n, and page info and postal
+addresses are free. The documentation gives the
 plain part (shopify.dev/docs/api/usage/limits); that connections grow with the logarithm was said by Shopify and
 the factor measured on live shops (community.shopify.dev/t/24364 and /t/23101, where
 ``product{variants(first:250){nodes{inventoryItem{id}}}}`` costs 25). The vendor may weigh single fields otherwise.
@@ -95,7 +96,20 @@ class Price:
         if known and value in (None, []):
             return 1
         values = value[:_SAMPLE] if isinstance(value, Sequence) else [value]
-        return 1 + max(self._children(node.selection_set, named, each) for each in values)
+        one = 1 + max(self._children(node.selection_set, named, each) for each in values)
+        if owner is self.schema.query_type and node.name.value == "nodes":
+            return one * (self._ids(node) if not known else len(value or ()))
+        return one
+
+    def _ids(self, node: FieldNode) -> int:
+        """How many objects are asked for by their ids."""
+        for argument in node.arguments:
+            value: Any = getattr(argument.value, "values", None)
+            if isinstance(argument.value, VariableNode):
+                value = self.variables.get(argument.value.name.value)
+            if argument.name.value == "ids" and isinstance(value, Sequence):
+                return len(value)
+        return 1
 
     def _connection(self, node: FieldNode, named: Any, value: Any, *, known: bool) -> int:
         if node.selection_set is None or (known and not isinstance(value, Mapping)):

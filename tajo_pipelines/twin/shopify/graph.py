@@ -34,9 +34,10 @@ from tajo_pipelines.twin.shopify.resolving import (
 )
 from tajo_pipelines.twin.shopify.shop import Document, Kind
 from tajo_pipelines.twin.shopify.views import Discount, Line
+from tajo_pipelines.twin.shopify.webhooks import fields as webhook_fields
 
 API_VERSION = "2026-10"
-_SDL = ("schema.graphql", "schema_commerce.graphql")
+_SDL = ("schema.graphql", "schema_commerce.graphql", "schema_webhooks.graphql")
 
 NEEDS: Mapping[str, str] = {
     "QueryRoot.customers": "read_customers",
@@ -79,7 +80,7 @@ def load_schema() -> GraphQLSchema:
         named = schema.type_map[name]
         for field_name, read in table.items():
             named.fields[field_name].resolve = _plain(read)  # type: ignore[attr-defined]  # object types only
-    for path, resolver in {**_with_arguments(), **commerce.resolvers(), **bulk_fields.resolvers()}.items():
+    for path, resolver in {**_with_arguments(), **_elsewhere()}.items():
         type_name, field_name = path.split(".")
         schema.type_map[type_name].fields[field_name].resolve = resolver  # type: ignore[attr-defined]  # likewise
     for path, scope in NEEDS.items():
@@ -157,6 +158,8 @@ def _node(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:  # noqa: A002  
     number = numbered(id)
     if views.number_of(id, "BulkOperation") is not None:
         return info.context.bulk.get(number)
+    if views.number_of(id, webhook_fields.KIND) is not None:
+        return webhook_fields.found(info, id)
     for kind, scope in _NODES.items():
         if views.number_of(id, kind) is not None and allows(info.context.scopes, scope):
             return by_gid(info, id, kind)
@@ -219,6 +222,10 @@ def _with_arguments() -> Mapping[str, Resolver]:
     }
 
 
+def _elsewhere() -> Mapping[str, Resolver]:
+    return {**commerce.resolvers(), **bulk_fields.resolvers(), **webhook_fields.resolvers()}
+
+
 def _installation(scopes: tuple[str, ...]) -> Document:
     return {
         "id": views.gid("AppInstallation", 1),
@@ -248,6 +255,7 @@ def _tables() -> Mapping[str, Mapping[str, Callable[[Any], Any]]]:
         "AutomaticDiscountApplication": _only(order_views.discount_fields(), "code"),
         **commerce.tables(),
         "BulkOperation": bulk_fields.table(),
+        "WebhookSubscription": webhook_fields.table(),
     }
 
 

@@ -28,11 +28,20 @@ def kept_of(one: Document, two: Document, keep_email_of: int | None = None) -> D
     return two
 
 
-def merge(shop: Shop, one: Document, two: Document, keep_email_of: Any = None) -> tuple[Document, Document]:
+def merge(
+    shop: Shop, one: Document, two: Document, keep_email_of: Any = None, *, told: bool = True
+) -> tuple[Document, Document]:
     """Merge copies of two customers: orders and carts go to the one that stays, the other is deleted.
 
     Orders and carts keep their ``updatedAt``. The one that stays keeps its e-mail with its consent and takes from
     the other what it lacks.
+
+    Args:
+        shop: Where they are.
+        one: A copy of one customer.
+        two: A copy of the other.
+        keep_email_of: Whose e-mail stays.
+        told: Whether the deletion is told too; the merge always is.
 
     Returns:
         The one that stayed, and the one that is gone.
@@ -53,11 +62,13 @@ def merge(shop: Shop, one: Document, two: Document, keep_email_of: Any = None) -
     kept["note"] = "\n".join(note for note in (kept["note"], gone["note"]) if note) or None
     kept["addresses"] = [*kept["addresses"], *gone["addresses"]]
     for order in list(shop.orders_of(gone["id"])):
-        shop.save({**order, "customer": kept["id"]}, at=order["updatedAt"])
+        shop.save({**order, "customer": kept["id"]}, at=order["updatedAt"], told=False)
     for cart in [cart for cart in shop.carts.values() if cart["customer"] == gone["id"]]:
-        shop.save({**cart, "customer": kept["id"]}, at=cart["updatedAt"])
-    shop.delete("Customer", gone["id"])
+        shop.save({**cart, "customer": kept["id"]}, at=cart["updatedAt"], told=False)
+    shop.delete("Customer", gone["id"], told=told)
     shop.save(kept)
+    if shop.watcher is not None:
+        shop.watcher.merged(kept, gone)
     return kept, gone
 
 

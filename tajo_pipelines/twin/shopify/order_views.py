@@ -22,6 +22,7 @@ from tajo_pipelines.twin.shopify.views import (
     gid,
     key,
     keys,
+    token,
 )
 
 
@@ -144,10 +145,20 @@ def order_fields() -> Mapping[str, Field]:
             "id": gid("App", 580_111),
             "name": "Point of Sale" if order["source"] == "pos" else "Web",
         },
-        "cartToken": lambda order: f"cart-{order['id']:x}" if order["source"] == "web" else None,
-        "checkoutToken": lambda order: f"checkout-{order['id']:x}" if order["source"] == "web" else None,
+        "cartToken": cart_token,
+        "checkoutToken": checkout_token,
         "clientIp": always(None),
     }
+
+
+def cart_token(order: Document) -> str | None:
+    """Token of the cart that an order of the online store was made from; others had none."""
+    return order.get("cartToken") or (token("cart", order["id"]) if order["source"] == "web" else None)
+
+
+def checkout_token(order: Document) -> str | None:
+    """Token of the checkout that an order of the online store was made from; others had none."""
+    return order.get("checkoutToken") or (token("checkout", order["id"]) if order["source"] == "web" else None)
 
 
 def line_fields() -> Mapping[str, Field]:

@@ -70,6 +70,14 @@ class Draft:
     tags: Sequence[str] = field(default_factory=tuple)
 
 
+def bought_of(products: Mapping[int, Mapping[str, Any]], item: Mapping[str, Any]) -> Bought:
+    """A line of a cart, bought as it stands there; a variant that is gone by now becomes a custom line."""
+    product = products.get(item["product"]) or {"variants": ()}
+    variant = next((each for each in product["variants"] if each["id"] == item["variant"]), None)
+    sold = None if variant is None else catalogue.sellable(dict(product), variant)
+    return Bought(title=item["title"], cents=item["price"][0], quantity=item["quantity"], variant=sold)
+
+
 def order_id(number: int) -> int:
     """The numeric id of the order with that running number."""
     return 5_600_000_000_000 + number * 1024

@@ -16,6 +16,7 @@ from tajo_pipelines.twin.shopify.listing import EVERYTHING, Cut, Listing, Page, 
 from tajo_pipelines.twin.shopify.seed import stamp
 from tajo_pipelines.twin.shopify.shop import Document, Kind, Shop
 from tajo_pipelines.twin.shopify.terms import SearchError, Test
+from tajo_pipelines.twin.shopify.webhooks.subscriptions import Subscriptions
 
 API_VERSION = "2026-10"
 ZONE = ZoneInfo("Europe/Berlin")
@@ -33,6 +34,7 @@ class Asked:
 
     Attributes:
         bulk: The shop's bulk operations.
+        subscriptions: Who is told of what.
         oldest_order: Orders created before are out of sight; None for none.
         base_url: Scheme, host and port that the request came to.
         rows: Per connection at the root: its field, arguments and how many nodes it gave.
@@ -42,6 +44,7 @@ class Asked:
     shop: Shop
     listing: Listing
     bulk: Bulk
+    subscriptions: Subscriptions
     scopes: tuple[str, ...]
     now: datetime
     oldest_order: str | None

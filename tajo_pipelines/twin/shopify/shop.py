@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.shopify import catalogue, facts, pricing, seed, seed_carts, seed_orders
@@ -34,6 +35,18 @@ class Seed:
     version: int = 1
 
 
+class Watcher(Protocol):
+    """Who is told of every change of the shop's documents."""
+
+    def changed(self, before: Document | None, after: Document | None) -> None:
+        """A document was made (nothing before), changed, or deleted (nothing after)."""
+        ...
+
+    def merged(self, kept: Document, gone: Document) -> None:
+        """Two customers became one."""
+        ...
+
+
 class Shop:
     """Documents by kind and numeric id, each kind in the order of its ids.
 
@@ -43,6 +56,7 @@ class Shop:
     Attributes:
         index_lag: Seconds until a change is found by filtered queries.
         version: Rises with every change of a kind.
+        watcher: Told of what ``save`` and ``delete`` do.
     """
 
     def __init__(self, made_from: Seed, clock: TwinClock, changed: Documents) -> None:
@@ -52,6 +66,7 @@ class Shop:
         self.clock = clock
         self.index_lag = 0.0
         self.version: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
+        self.watcher: Watcher | None = None
         self._changed = changed
         self._indexed: dict[tuple[Kind, int], tuple[float, Document | None]] = {}
         self._of_customer: dict[int, list[Document]] = {}
@@ -64,7 +79,9 @@ class Shop:
             if bought:
                 customer["updatedAt"] = max(customer["updatedAt"], bought[-1]["createdAt"])
         self._last_seeded: dict[str, int] = {kind: max(documents, default=0) for kind, documents in self._all.items()}
+        self._made: Counter[str] = Counter()
         for key, document in changed.items():
+            self._count_new(key)
             self._overlay(key, document)
 
     @property
@@ -127,11 +144,16 @@ class Shop:
             self._shelves = (self.version["Product"], shelves)
         return shelves.get(collection, ())
 
-    def save(self, document: Document, *, at: str | None = None) -> None:
+    def save(self, document: Document, *, at: str | None = None, told: bool = True) -> None:
         """Take over a new or changed document; ``updatedAt`` becomes ``at`` or now.
 
         The document is a changed copy, or a new one; what stood there is what filtered queries go on
         finding for a while. A variant is changed by saving its product.
+
+        Args:
+            document: The new state.
+            at: Its ``updatedAt``.
+            told: Whether the watcher hears of it.
         """
         kind: Kind = document["kind"]
         key = (kind, document["id"])
@@ -141,12 +163,17 @@ class Shop:
             due = self.clock.seconds() + self.clock.scaled(self.index_lag)
             self._indexed[key] = (due, before)
         self._put(document)
-        self._changed[f"{kind}:{document['id']}"] = document
+        self._note(f"{kind}:{document['id']}", document)
+        if told and self.watcher is not None:
+            self.watcher.changed(before, document)
 
-    def delete(self, kind: Kind, number: int) -> None:
+    def delete(self, kind: Kind, number: int, *, told: bool = True) -> None:
         """Delete a document; filtered queries forget it at once."""
+        before = self.all(kind)[number]
         self._remove(kind, number)
-        self._changed[f"{kind}:{number}"] = None
+        self._note(f"{kind}:{number}", None)
+        if told and self.watcher is not None:
+            self.watcher.changed(before, None)
 
     def edit(self, kind: Kind, number: int) -> Document:
         """A copy to be changed and given to ``save``."""
@@ -174,7 +201,7 @@ class Shop:
             "Product": self.made_from.products - 1,
             "AbandonedCheckout": seed_carts.count(self.made_from.customers),
         }
-        return made.get(kind, 0) + 1 + sum(1 for key in self._changed if self._is_new(key, kind))
+        return made.get(kind, 0) + 1 + self._made[kind]
 
     def facts(self) -> facts.ShopFacts:
         """Counts and sums of the shop as it is now."""
@@ -197,9 +224,16 @@ class Shop:
         changed = (document for document in self._changed.values() if document is not None)
         return heapq.nlargest(most, changed, key=lambda document: str(document["updatedAt"]))
 
-    def _is_new(self, key: str, kind: Kind) -> bool:
-        of, number = key.split(":")
-        return of == kind and int(number) > self._last_seeded[kind]
+    def _note(self, key: str, document: Document | None) -> None:
+        """Keep what a change left, on disk too."""
+        if key not in self._changed:
+            self._count_new(key)
+        self._changed[key] = document
+
+    def _count_new(self, key: str) -> None:
+        kind, number = key.split(":")
+        if int(number) > self._last_seeded[kind]:
+            self._made[kind] += 1
 
     def _overlay(self, key: str, document: Document | None) -> None:
         kind, number = key.split(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -85,6 +86,26 @@ def number_of(text: str, kind: str | None = None) -> int | None:
     if len(parts) != 2 or not parts[1].isdigit() or (kind is not None and parts[0] != kind):
         return None
     return int(parts[1])
+
+
+def token(kind: str, number: int) -> str:
+    """A token as the vendor makes them: 32 hexadecimal digits, always the same for a document."""
+    return hashlib.blake2s(f"{kind} {number}".encode(), digest_size=16).hexdigest()
+
+
+def cart_token(cart: Document) -> str:
+    """Token of the online store's cart that a checkout was begun from."""
+    return str(cart.get("cartToken") or token("cart", cart["id"]))
+
+
+def checkout_token(cart: Document) -> str:
+    """Token of a checkout."""
+    return str(cart.get("token") or token("checkout", cart["id"]))
+
+
+def recovery_url(cart: Document) -> str:
+    """Where the buyer goes on with a checkout."""
+    return f"https://{DOMAIN}/{SHOP_NUMBER}/checkouts/ac/{cart['id']:x}/recover?key=k{cart['id'] % 99_991}"
 
 
 def key(name: str) -> Field:
