@@ -133,6 +133,12 @@ DOCTOR = Kind("doctor", ("project", "probed", "checks"))
 DEMO = Kind("demo", ("home", "brevo_url", "shopify_url", "equal", "sent", "comparison", "consent", "sync", "live"))
 WEBHOOKS = Kind("webhooks", ("counts", "oldest_pending_s", "deliveries"))
 WEBHOOK = Kind("webhook", ("delivery", "body", "masked", "letters"))
+WEBHOOKS_REGISTER = Kind(
+    "webhooks_register", ("connection", "connector", "url", "since", "topics", "removed", "foreign", "by_hand")
+)
+WEBHOOKS_SUBSCRIPTIONS = Kind(
+    "webhooks_subscriptions", ("connection", "connector", "url", "since", "missing", "subscriptions", "by_hand")
+)
 WEBHOOKS_REPLAY = Kind("webhooks_replay", ("chosen", "replayed", "dry_run"))
 WEBHOOKS_SERVE = Kind("webhooks_serve", ("url", "admin_url", "routes"))
 TWIN = Kind("twin", ("home", "brevo_url", "shopify_url"))
@@ -158,6 +164,8 @@ KINDS: Sequence[Kind] = (
     DEMO,
     WEBHOOKS,
     WEBHOOK,
+    WEBHOOKS_REGISTER,
+    WEBHOOKS_SUBSCRIPTIONS,
     WEBHOOKS_REPLAY,
     WEBHOOKS_SERVE,
     TWIN,

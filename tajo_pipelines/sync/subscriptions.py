@@ -273,6 +273,11 @@ def _at_it(workspace: Workspace, connection: Connection) -> Iterator[_Settling]:
     if webhooks is None:
         message = f"{registry.manifest(connection.connector).title} tells nothing by webhooks"
         raise ConfigError(message, code="webhooks_absent", where=connection.where)
+    if not webhooks.secrets(connection.config()):
+        names = " or ".join(connection.secret_variables[key] for key in webhooks.secret_names)
+        message = f"nothing could prove a delivery of {connection.name}: {names} is missing or blank"
+        hint = f"set {names} in the environment or in .env"
+        raise ConfigError(message, code="webhook_secret_missing", where=connection.where, hint=hint)
     name = subscriptions_note(connection.name)
     with (
         closing(workspace.open_source(connection)) as source,

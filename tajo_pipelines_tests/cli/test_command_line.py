@@ -46,6 +46,8 @@ def test_the_frozen_names_are_there() -> None:
         "calls list",
         "calls show",
         "webhooks serve",
+        "webhooks register",
+        "webhooks subscriptions",
         "webhooks list",
         "webhooks show",
         "webhooks replay",
