@@ -63,6 +63,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         cancelled_at: When it was cancelled; a cancelled order is worth nothing.
         test: Whether it was placed to try the shop out.
         presentment_gross: ``gross`` in the currency that the buyer saw.
+        cart_token: Token of the cart that it was.
+        checkout_token: Token of the checkout that it was.
         consent: What the order says of consent; empty where it says nothing.
     """
 
@@ -91,6 +93,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     coupons: tuple[str, ...] = ()
     payment_method: str | None = None
     store: str | None = None
+    cart_token: str | None = None
+    checkout_token: str | None = None
     billing: Address | None = None
     shipping_address: Address | None = None
     lines: tuple[OrderLine, ...] = ()

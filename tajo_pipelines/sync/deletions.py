@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.customer import Customer
 from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.model.product import Product
@@ -14,6 +15,7 @@ from tajo_pipelines.model.window import Window
 from tajo_pipelines.sdk.connector import Deleted, Source
 from tajo_pipelines.settings.objects import Connection
 from tajo_pipelines.store.batches import Watermark
+from tajo_pipelines.sync.carts import CartDelivery
 from tajo_pipelines.sync.customers import CustomerDelivery
 from tajo_pipelines.sync.deliverers import Parts
 from tajo_pipelines.sync.products import ProductDelivery
@@ -99,6 +101,18 @@ def _customers(
         parts.deliverer.delete(gone, connection.streams[request.stream].on_delete, workspace.now())
 
 
+def _carts(
+    workspace: Workspace,
+    connection: Connection,
+    request: DeliveryRequest,
+    parts: Parts,
+    gone: Sequence[Deleted],
+) -> None:
+    """A cart's contact stays, whatever ``on_delete`` says: an event is all that Brevo holds of a cart."""
+    if isinstance(parts.deliverer, CartDelivery):
+        parts.deliverer.delete(gone, workspace.now())
+
+
 _Apply = Callable[[Workspace, Connection, DeliveryRequest, Parts, Sequence[Deleted]], None]
-_APPLY: Mapping[type, _Apply] = {Customer: _customers, Product: _products}
+_APPLY: Mapping[type, _Apply] = {Customer: _customers, Product: _products, Cart: _carts}
 """Orders stay at Brevo whatever becomes of them in the shop: its API has no way to take one back."""

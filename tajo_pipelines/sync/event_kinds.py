@@ -84,8 +84,10 @@ _CART = (
     Property("id", "text", "`cart:` and the platform's id, as Brevo's plug-ins write it"),
     Property("cart_id", "text", "The platform's id of the cart"),
     Property("customer_id", "text", "The platform's id of the customer"),
-    Property("currency", "text", "The shop's currency; all amounts are in it"),
-    Property("total", "number", "What would be paid"),
+    Property("currency", "text", "Of all amounts: the shop's, or the buyer's where a webhook told of the checkout"),
+    Property(
+        "total", "number", "What would be paid; where only the store's cart told of the change, the sum of its lines"
+    ),
     Property("subtotal", "number", "The same before shipping and tax"),
     Property("tax", "number", "Tax in the total"),
     Property("discount", "number", "All reductions"),
@@ -157,7 +159,7 @@ KINDS: Mapping[str, EventKind] = {
         EventKind(
             "cart_deleted",
             "carts",
-            "A cart that Brevo was told of has no lines any more",
+            "A cart that Brevo was told of was emptied, or its checkout was deleted",
             "the cart's time of change",
             _CART,
             _LINE,

@@ -19,6 +19,7 @@ from tajo_pipelines.model.letter import Letter, LetterKind, VendorAnswer
 from tajo_pipelines.model.order import Order
 from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import MoneySums, StreamReport
+from tajo_pipelines.sync.cart_memory import TOUCHED_AFTERWARDS, close_carts, closings_of
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
 from tajo_pipelines.sync.events import EventDelivery, Told
 from tajo_pipelines.sync.newest import newest_of
@@ -100,8 +101,9 @@ class OrderDelivery:
             parsed: Records with their canonical forms, in the order in which they were read.
             now: The present.
         """
-        current = self._newest(list(parsed))
-        wanted = self._wanted(current)
+        read = list(parsed)
+        self._close_carts([order for _, order in read], now)
+        wanted = self._wanted(self._newest(read))
         self._letters = []
         over = self._over(wanted)
         wanted = [item for item in wanted if item.origin.key not in over]
@@ -121,6 +123,12 @@ class OrderDelivery:
                 ready.append(item)
         self._send(ready, now)
         self.spent.letters += self._state.write_letters(self._letters, self.run_id)
+
+    def _close_carts(self, orders: Sequence[Order], now: datetime) -> None:
+        """Nothing more is told of the carts that these orders were: not even where Brevo takes an order itself not."""
+        window = self.rules.live_window + TOUCHED_AFTERWARDS
+        closings = closings_of(orders, None if self.rules.with_events else now - window)
+        close_carts(self._state, self.connection, closings)
 
     def _is_unchanged(self, item: _Wanted) -> bool:
         return item.known is not None and item.known.hash == item.hash and not self.rules.force

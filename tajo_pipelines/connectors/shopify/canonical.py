@@ -9,7 +9,9 @@ from typing import Any
 
 from tajo_pipelines.connectors.shopify.consent import customer_signals, order_signals
 from tajo_pipelines.connectors.shopify.goods import Goods
+from tajo_pipelines.connectors.shopify.live_carts import LiveCarts, is_live
 from tajo_pipelines.connectors.shopify.made import made, nodes_of
+from tajo_pipelines.connectors.shopify.records import token_of
 from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.consent import Channel, Signal, State
 from tajo_pipelines.model.customer import Customer
@@ -33,7 +35,8 @@ class Canonicaliser:
         orders: Of an order's.
         lines: Of a line's.
         addresses: Of a postal address's.
-        goods: Makes the products and carts.
+        goods: Makes the products, and the carts that are read.
+        live_carts: Makes the carts that webhooks carry.
     """
 
     store: str
@@ -42,6 +45,7 @@ class Canonicaliser:
     lines: FieldReader[OrderLine]
     addresses: FieldReader[Address]
     goods: Goods
+    live_carts: LiveCarts
 
     @classmethod
     def compiled(cls, mapping: MappingFile, store: str) -> Canonicaliser:
@@ -55,6 +59,7 @@ class Canonicaliser:
             FieldReader(OrderLine, paths["lines"]),
             FieldReader(Address, paths["addresses"]),
             Goods.compiled(mapping),
+            LiveCarts.compiled(mapping),
         )
 
     def of(self, record: Record, kind: type[Canonical]) -> Canonical:
@@ -67,7 +72,7 @@ class Canonicaliser:
             Customer: self.customer,
             Order: self.order,
             Product: self.goods.product,
-            Cart: self.goods.cart,
+            Cart: self.cart,
         }
         return makers[kind](record)
 
@@ -91,6 +96,14 @@ class Canonicaliser:
             fields["first_order_date"] = fields["last_order_date"]
         return made(Customer, fields)
 
+    def cart(self, record: Record) -> Cart:
+        """The canonical cart, by its shape: read by a query, or carried by a webhook.
+
+        Raises:
+            RejectedRecord: ``malformed``.
+        """
+        return self.live_carts.cart(record) if is_live(record.raw) else self.goods.cart(record)
+
     def order(self, record: Record) -> Order:
         """The canonical order.
 
@@ -109,6 +122,8 @@ class Canonicaliser:
         if "cancel_reason" in fields:
             fields["cancel_reason"] = fields["cancel_reason"].lower()
         fields["store"] = self.store
+        for name in ("cart_token", "checkout_token"):
+            fields[name] = token_of(fields.get(name))
         fields["billing"] = self._address(raw.get("billingAddress"))
         fields["shipping_address"] = self._address(raw.get("shippingAddress"))
         fields["lines"] = tuple(made(OrderLine, self.lines.read(node)) for node in nodes_of(raw, "lineItems"))

@@ -1,4 +1,4 @@
-"""Raw products and carts -> canonical ones: plain fields by ``mapping.yaml``, the rest here."""
+"""Raw products, and carts that were read -> canonical ones: plain fields by ``mapping.yaml``, the rest here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tajo_pipelines.connectors.shopify.live_carts import token_in_link
 from tajo_pipelines.connectors.shopify.made import made, nodes_of
 from tajo_pipelines.model.cart import Cart, CartLine
 from tajo_pipelines.model.errors import RejectedRecord
@@ -72,6 +73,7 @@ class Goods:
         raw = record.raw
         fields = self.carts.read(raw)
         fields["id"] = record.key
+        fields["checkout_token"] = token_in_link(fields.get("recovery_url"))
         fields["lines"] = tuple(self._line(node) for node in nodes_of(raw, "lineItems"))
         return made(Cart, fields)
 
