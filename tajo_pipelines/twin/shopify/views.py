@@ -13,7 +13,7 @@ from tajo_pipelines.twin.shopify.shop import Document
 
 Field = Callable[[Any], Any]
 
-DOMAIN = "twin-shop.myshopify.com"
+DOMAIN = "tajo-demo.myshopify.com"
 SHOP_NUMBER = 68_817_551_382
 CDN = f"https://{DOMAIN}/cdn/shop"
 LAUNCHED = "2020-01-01T00:00:00Z"

@@ -41,7 +41,7 @@ def twin() -> Iterator[TwinProcess]:
 
 
 def opened(twin: TwinProcess, bulk: str) -> ShopifySource:
-    options = {"shop_url": "twin-shop.myshopify.com", "bulk": bulk}
+    options = {"shop_url": "tajo-demo.myshopify.com", "bulk": bulk}
     secrets = {"api_key": DEFAULT_CLIENT_ID, "api_secret": DEFAULT_CLIENT_SECRET}
     return open_source(ConnectionConfig("shopify", "shopify", options, secrets, base_url=twin.shopify_url), Quick())
 

@@ -31,7 +31,7 @@ def twin() -> Iterator[TwinProcess]:
 
 
 def source_of(twin: TwinProcess, secrets: dict[str, str]) -> ShopifySource:
-    options = {"shop_url": "twin-shop.myshopify.com", "bulk": "never"}
+    options = {"shop_url": "tajo-demo.myshopify.com", "bulk": "never"}
     return open_source(ConnectionConfig("shopify", "shopify", options, secrets, base_url=twin.shopify_url))
 
 

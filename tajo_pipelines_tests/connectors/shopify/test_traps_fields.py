@@ -75,7 +75,7 @@ def test_ids_beyond_the_exact_numbers_of_javascript_stay_exact() -> None:
 
 def test_a_variant_that_changes_alone_brings_its_product() -> None:
     with running_twin(halves=("shopify",), options=TwinOptions(customers=20)) as twin:
-        options = {"shop_url": "twin-shop.myshopify.com", "bulk": "never"}
+        options = {"shop_url": "tajo-demo.myshopify.com", "bulk": "never"}
         secrets = {"api_key": DEFAULT_STORED_TOKEN}
         source = open_source(ConnectionConfig("shopify", "shopify", options, secrets, base_url=twin.shopify_url))
         try:
