@@ -15,6 +15,7 @@ from tajo_pipelines.orchestration.mapping_checks import mapping_checks
 from tajo_pipelines.orchestration.resources import WorkspaceResource
 from tajo_pipelines.orchestration.schedules import Job, connection_job, connection_schedule
 from tajo_pipelines.orchestration.sensors import inbox_sensor
+from tajo_pipelines.orchestration.subscriptions import subscription_watch
 from tajo_pipelines.orchestration.window_check import window_check
 from tajo_pipelines.sdk import registry
 from tajo_pipelines.settings import Settings
@@ -45,6 +46,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions.merge(
         shared,
         *(_connection(loaded, found, jobs[found.name]) for found in running),
+        *(subscription_watch(found) for found in running if _tells(found)),
         dg.Definitions(sensors=_sensors(running, jobs)),
     )
 
@@ -53,9 +55,13 @@ def _sensors(running: Sequence[Connection], jobs: Mapping[str, Job]) -> list[dg.
     """One a connector that tells by webhooks, over all of its connections."""
     told: dict[str, list[Connection]] = {}
     for connection in running:
-        if registry.manifest(connection.connector).capabilities.webhooks == "yes":
+        if _tells(connection):
             told.setdefault(connection.connector, []).append(connection)
     return [inbox_sensor(name, found, [jobs[each.name] for each in found]) for name, found in told.items()]
+
+
+def _tells(connection: Connection) -> bool:
+    return registry.manifest(connection.connector).capabilities.webhooks == "yes"
 
 
 def _connection(loaded: Workspace, connection: Connection, job: Job) -> dg.Definitions:
