@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from tajo_pipelines.brevo.client import BrevoClient
-from tajo_pipelines.brevo.refusals import BrevoRefusal
-from tajo_pipelines.model.letter import VendorAnswer
 
 _NOT_FOUND = 404
 
 
-def delete_contact(client: BrevoClient, contact_id: int) -> VendorAnswer | None:
-    """Delete a contact; one that is gone already is no matter.
-
-    Returns:
-        What Brevo says where it refuses (405: contacts that may not be deleted); None once the contact is gone.
+def delete_contact(client: BrevoClient, contact_id: int) -> bool:
+    """Delete a contact; whether it was still there.
 
     Raises:
+        BrevoRefusal: Brevo doesn't let it go (405: contacts that may not be deleted).
         TajoError: Brevo can't be reached or used.
     """
-    try:
-        client.request(
-            "DELETE",
-            "/contacts/{identifier}",
-            path_vars={"identifier": str(contact_id)},
-            query={"identifierType": "contact_id"},
-            accept=(_NOT_FOUND,),
-        )
-    except BrevoRefusal as refusal:
-        return refusal.vendor
-    return None
+    answer = client.request(
+        "DELETE",
+        "/contacts/{identifier}",
+        path_vars={"identifier": str(contact_id)},
+        query={"identifierType": "contact_id"},
+        accept=(_NOT_FOUND,),
+    )
+    return answer.status != _NOT_FOUND

@@ -71,7 +71,7 @@ def _env_file(checks: Checks, settings: Settings) -> None:
 
 def _secret_key(checks: Checks, settings: Settings) -> None:
     if settings.secret_key is None:
-        message = "TAJO_SECRET_KEY isn't set; stored tokens and erasures will need it"
+        message = "TAJO_SECRET_KEY isn't set: nobody can be erased without it"
         checks.note(PROJECT, "secret key", WARNING, message, KEY_HINT)
         return
     checks.note(PROJECT, "secret key", OK, "TAJO_SECRET_KEY is set")

@@ -124,7 +124,7 @@ class SourceErasing:
         waiting = (imports.c.account == self.account, imports.c.rows != "[]")
         for row in writing.execute(select(imports.c.id, imports.c.rows).where(*waiting)).all():
             carried = _ROWS.decode(row.rows)
-            left = tuple(item for item in carried if any(each.connection != self.connection for each in item.sources))
+            left = tuple(item for item in carried if {each.connection for each in item.sources} != {self.connection})
             if len(left) < len(carried):
                 here = (imports.c.account == self.account, imports.c.id == row.id)
                 writing.execute(update(imports).where(*here).values(rows=msgspec.json.encode(left).decode()))

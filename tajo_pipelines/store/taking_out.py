@@ -63,12 +63,13 @@ class TakingOut:
     account: str
     connections: tuple[str, ...]
 
-    def take_out(self, traces: Traces, run_id: str) -> Counter[str]:
-        """Take a person out of all tables but the inbox; how many rows of each went or were emptied.
+    def take_out(self, traces: Traces, run_id: str, told: Callable[[Counter[str]], None]) -> None:
+        """Take a person out of all tables but the inbox.
 
         Args:
             traces: By what the person is known.
             run_id: The run that asked Brevo about the person: of its calls the address goes.
+            told: Called with how many rows of each table went or were emptied, within the transaction.
         """
         mentions = Mentions(traces)
         found: dict[str, list[Change]] = {
@@ -86,7 +87,7 @@ class TakingOut:
             for place, changes in found.items():
                 gone[place] += sum(change(connection) for change in changes)
             gone += self._by_address(connection, traces)
-        return gone
+            told(gone)
 
     def _by_address(self, connection: Connection, traces: Traces) -> Counter[str]:
         """Ledger, picture and consent: they are keyed by address."""

@@ -7,7 +7,7 @@ where it stopped: tombstones first, the receipt last. The caller holds the accou
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import structlog
 from tajo_pipelines.brevo.bulk import Bulk
 from tajo_pipelines.brevo.consent_door import is_guess, parse_mark
 from tajo_pipelines.brevo.erasure import delete_contact
-from tajo_pipelines.brevo.refusals import words
+from tajo_pipelines.brevo.refusals import BrevoRefusal, words
 from tajo_pipelines.model.consent import Cause, Channel, State, judge
 from tajo_pipelines.model.erasure import Left, Receipt, ReceiptKind, Work
 from tajo_pipelines.model.traces import Mentions, Traces
@@ -142,20 +142,25 @@ class Eraser:
         for name, step in steps.items():
             if name not in work.done:
                 step(work)
-                work.done.append(name)
-                self._erasing.save(work)
+                self._note(work, name)
         return self._end(work)
+
+    def _note(self, work: Work, step: str | None = None) -> None:
+        """Keep how far it has come."""
+        if step is not None and step not in work.done:
+            work.done.append(step)
+        self._erasing.save(work)
 
     def _contacts(self, work: Work) -> None:
         """Delete the contacts at Brevo."""
-        work.left = [left for left in work.left if left.what != "contacts"]
+        work.left = []
         for number in sorted(work.traces.contacts):
-            refused = delete_contact(self.opened.client, number)
-            if refused is None:
-                work.count({"brevo: contacts": 1})
-            else:
-                why = f"Brevo doesn't let it be deleted: {words(refused)}"
+            try:
+                work.count({"brevo: contacts": int(delete_contact(self.opened.client, number))})
+            except BrevoRefusal as refusal:
+                why = f"Brevo doesn't let it be deleted: {words(refusal.vendor)}"
                 work.left.append(Left(place="brevo", what="contacts", why=why, count=1, names=(str(number),)))
+            self._note(work)
         if work.traces.contacts:
             work.left.append(Left(place="brevo", what="events", why=EVENTS))
 
@@ -170,15 +175,20 @@ class Eraser:
         """Write the landed files that hold the person anew."""
         def told(rows: int) -> None:
             work.count({"landing: files": 1, "landing: records": rows})
-            self._erasing.save(work)
+            self._note(work)
 
         LandedTraces(self.workspace, self._connections).take_out(work.traces, told)
 
     def _tables(self, work: Work) -> None:
         """Take the person out of the tables."""
+
+        def told(gone: Mapping[str, int]) -> None:
+            # Within the same transaction: nobody could count later what a killed run has taken out.
+            work.count({f"store: {place}": count for place, count in gone.items()})
+            self._note(work, "tables")
+
         taking = self.workspace.store.taking_out(self.opened.identity, self._connections)
-        gone = taking.take_out(work.traces, self.opened.client.run_id)
-        work.count({f"store: {place}": count for place, count in gone.items()})
+        taking.take_out(work.traces, self.opened.client.run_id, told)
 
     def _files(self, work: Work) -> None:
         """Delete what was written for the person, and star them out where a log names them after all."""
