@@ -12,6 +12,7 @@ from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import TwinProcess, running_twin
 from tajo_pipelines.twin.shopify.access import DEFAULT_STORED_TOKEN
+from tajo_pipelines_tests.twin.shopify.listener import Listener
 
 PATH = "/admin/api/2026-10/graphql.json"
 FAST = TwinClock(5000.0)
@@ -92,3 +93,11 @@ def own_shop() -> Iterator[Api]:
         api = Api(twin)
         yield api
         api.session.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """An address that is told of what happens."""
+    listening = Listener()
+    yield listening
+    listening.close()

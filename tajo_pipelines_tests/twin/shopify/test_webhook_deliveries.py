@@ -16,6 +16,7 @@ from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines.twin.shopify.access import DEFAULT_CLIENT_SECRET
+from tajo_pipelines.twin.shopify.views import DOMAIN
 from tajo_pipelines.twin.shopify.webhooks.outbox import RETRIED_FOR, WAITS
 from tajo_pipelines_tests.twin.shopify.conftest import FAST, Api
 from tajo_pipelines_tests.twin.shopify.listener import SUBSCRIBE, Listener
@@ -123,7 +124,7 @@ def test_the_signature_is_over_the_bytes_and_the_headers_are_the_vendor_s(own_sh
     assert b"gid:\\/\\/shopify\\/Customer" in heard.raw
     headers = {name: value for name, value in heard.headers.items() if name.startswith("x-shopify-")}
     assert headers["x-shopify-topic"] == "customers/update"
-    assert headers["x-shopify-shop-domain"] == "tajo-demo.myshopify.com"
+    assert headers["x-shopify-shop-domain"] == DOMAIN
     assert headers["x-shopify-api-version"] == "2026-10"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", headers["x-shopify-triggered-at"])
     assert headers["x-shopify-webhook-id"] != headers["x-shopify-event-id"]
@@ -213,9 +214,11 @@ def test_deliveries_signed_with_another_secret_are_ordered(own_shop: Api, listen
     own_shop.change("set_webhooks", forged=1.0)
     own_shop.change("change_customers", count=1)
     assert not listener.wait(1)[0].signed_by(DEFAULT_CLIENT_SECRET)
-    own_shop.change("set_webhooks", secret="rotated", delay=100)
+    own_shop.change("set_webhooks", secret="rotated", delay=100, domain="other.myshopify.com")
     own_shop.change("change_customers", count=1)
-    assert listener.wait(2)[1].signed_by("rotated")
+    rotated = listener.wait(2)[1]
+    assert rotated.signed_by("rotated")
+    assert rotated.headers["x-shopify-shop-domain"] == "other.myshopify.com"
     state = own_shop.state()["webhooks"]
     assert "rotated" not in str(state)
     assert all("body" not in each for each in state["log"])

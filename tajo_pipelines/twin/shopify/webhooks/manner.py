@@ -25,6 +25,7 @@ class Manner:
         delay: How long every delivery waits first.
         forged: Share of those signed with another secret.
         secret: What signs all; None is the app's client secret.
+        domain: Shop that the headers name; None is the shop's own.
         version: Version of the bodies, which is the app's and not the call's.
         seed: Makes chance repeatable.
     """
@@ -36,6 +37,7 @@ class Manner:
     delay: float = 0.0
     forged: float = 0.0
     secret: str | None = None
+    domain: str | None = None
     version: str = API_VERSION
     seed: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(0), repr=False)

@@ -164,7 +164,7 @@ class Outbox:
             "User-Agent": "Shopify-Captain-Hook",
             "X-Shopify-Topic": document["topic"],
             "X-Shopify-Hmac-Sha256": signature,
-            "X-Shopify-Shop-Domain": DOMAIN,
+            "X-Shopify-Shop-Domain": self.manner.domain or DOMAIN,
             "X-Shopify-API-Version": self.manner.version,
             "X-Shopify-Webhook-Id": document["id"],
             "X-Shopify-Event-Id": document["event"],

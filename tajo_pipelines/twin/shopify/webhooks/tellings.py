@@ -7,6 +7,7 @@ too, whose body says nothing of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from tajo_pipelines.twin.shopify.shop import Shop
@@ -75,7 +76,7 @@ def _order(shop: Shop, before: Document | None, after: Document | None, version:
     owners = {each["customer"] for each in (before, after) if each is not None} - {None}
     if _counts(before) != _counts(after) or len(owners) > 1:
         for owner in owners:
-            yield Telling("customers/purchasing_summary", lambda owner=owner: customers.purchasing_summary(shop, owner))  # type: ignore[misc]  # bound in the loop
+            yield Telling("customers/purchasing_summary", partial(customers.purchasing_summary, shop, owner))
 
 
 def _living_order(shop: Shop, before: Document | None, after: Document, version: str) -> Iterator[Telling]:
@@ -90,7 +91,7 @@ def _living_order(shop: Shop, before: Document | None, after: Document, version:
     if after["fulfilledAt"] is not None and was["fulfilledAt"] is None:
         yield Telling("orders/fulfilled", body)
     for given in after["refunds"][len(was["refunds"]) :]:
-        yield Telling("refunds/create", lambda given=given: orders.refund(after, given))  # type: ignore[misc]  # bound in the loop
+        yield Telling("refunds/create", partial(orders.refund, after, given))
     if after["cancelledAt"] is not None and was["cancelledAt"] is None:
         yield Telling("orders/cancelled", body)
     yield Telling("orders/updated", body)
