@@ -20,6 +20,7 @@ from tajo_pipelines.connectors.shopify.streams import READINGS
 from tajo_pipelines.model.window import format_time, parse_time
 from tajo_pipelines.sdk.connector import ConnectionConfig
 from tajo_pipelines.sdk.http import decode_json
+from tajo_pipelines_tests.connectors.shopify.hooks import Hooks
 from tajo_pipelines_tests.sdk.support import Call, HeldClock, Reply, Server, serving
 
 FIXTURES = resources.files("tajo_pipelines.connectors.shopify") / "fixtures"
@@ -90,7 +91,7 @@ class Bulk:
 
 
 @dataclass
-class Shop:
+class Shop(Hooks):
     """What the shop holds and how it behaves; any reply put into `instead` goes out first."""
 
     customers: list[dict[str, Any]] = field(default_factory=lambda: nodes("customers"))
@@ -111,10 +112,6 @@ class Shop:
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     operations_asked: list[str] = field(default_factory=list)
     bulk: Bulk = field(default_factory=Bulk)
-    hooks: list[dict[str, Any]] = field(default_factory=list)
-    hooks_made: int = 0
-    hooks_refused: dict[str, str] = field(default_factory=dict)
-    hooks_kept: set[str] = field(default_factory=set)
     clock: HeldClock = field(default_factory=HeldClock)
     url: str = ""
 
@@ -222,44 +219,10 @@ class Shop:
             "bulkOperationRunQuery": self._start,
             "bulkOperationCancel": self._cancel,
             "webhookSubscriptions": lambda given: self._page(self.hooks, given),
-            "webhookSubscriptionCreate": self._subscribe,
-            "webhookSubscriptionDelete": self._unsubscribe,
+            "webhookSubscriptionCreate": self.subscribe,
+            "webhookSubscriptionDelete": self.unsubscribe,
         }
         return bulk[name](arguments) if name in bulk else source.get(name)
-
-    def hook(self, topic: str, uri: str, **more: Any) -> dict[str, Any]:
-        """A subscription that somebody made."""
-        self.hooks_made += 1
-        made = {
-            "id": f"gid://shopify/WebhookSubscription/{self.hooks_made}",
-            "topic": topic,
-            "uri": uri,
-            "format": "JSON",
-            "filter": None,
-            "includeFields": [],
-            "apiVersion": {"handle": "2026-10"},
-            **more,
-        }
-        self.hooks.append(made)
-        return made
-
-    def _subscribe(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        topic, wanted = arguments["topic"], arguments["webhookSubscription"]
-        said = self.hooks_refused.get(topic)
-        if any(each["topic"] == topic and each["uri"] == wanted["uri"] for each in self.hooks):
-            said = "Address for this topic has already been taken"
-        if said is not None:
-            error = {"field": ["webhookSubscription", "uri"], "message": said}
-            return {"webhookSubscription": None, "userErrors": [error]}
-        return {"webhookSubscription": self.hook(topic, **wanted), "userErrors": []}
-
-    def _unsubscribe(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        known = [each for each in self.hooks if each["id"] == arguments["id"]]
-        if not known or arguments["id"] in self.hooks_kept:
-            error = {"field": ["id"], "message": "no"}
-            return {"deletedWebhookSubscriptionId": None, "userErrors": [error]}
-        self.hooks.remove(known[0])
-        return {"deletedWebhookSubscriptionId": arguments["id"], "userErrors": []}
 
     def _start(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         assert arguments["groupObjects"] is False
