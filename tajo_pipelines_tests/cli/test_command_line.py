@@ -30,6 +30,7 @@ ALL = list(commands(typer.main.get_command(app)))
 def test_the_frozen_names_are_there() -> None:
     assert [" ".join(path) for path, _ in ALL] == [
         "doctor",
+        "erase",
         "demo",
         "connectors list",
         "connectors connect",
