@@ -9,7 +9,11 @@ import pytest
 from tajo_pipelines.connectors.shopify import fetching, streams
 from tajo_pipelines.connectors.shopify.connector import CONNECTOR
 from tajo_pipelines.model.errors import AuthError, ConfigError, ContractError
+from tajo_pipelines.twin.clock import TwinClock
+from tajo_pipelines.twin.half import TwinOptions
+from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines_tests.connectors.shopify.support import Shop, nodes, opened
+from tajo_pipelines_tests.connectors.shopify.test_against_twin import opened as opened_on_twin
 from tajo_pipelines_tests.sdk.support import HeldClock, Reply
 
 STREAMS = list(streams.READINGS)
@@ -107,3 +111,14 @@ def test_every_stream_can_be_fetched_and_no_other() -> None:
     assert set(fetching.FETCHES) == {stream.name for stream in CONNECTOR.streams if stream.realtime}
     with opened(Shop()) as (source, _), pytest.raises(ConfigError):
         source.fetch("moons", ["1"])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_twin_s_shop_gives_by_ids_what_it_gives_by_pages(stream: str) -> None:
+    with running_twin(halves=("shopify",), options=TwinOptions(customers=80), clock=TwinClock(200.0)) as twin:
+        source = opened_on_twin(twin, "never")
+        read = {record.key: record.raw for page in source.read(stream, None) for record in page.records}
+        found = {record.key: record.raw for record in source.fetch(stream, [*read, "999999999"])}
+        source.close()
+    assert len(found) > 10
+    assert found == read
