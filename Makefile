@@ -3,6 +3,7 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 RESET   ?=
+LIVE    ?=
 # Marks that make test leaves out; .ci/run sets it empty and runs all.
 MARKS   ?= not browser and not soak
 
@@ -19,8 +20,9 @@ whole  = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo yes)
 .PHONY: help install demo dev test lint bench
 
 help:
-	@echo "make demo     a shop's customers and orders into Brevo, both played by local twins (RESET=1 starts anew)"
-	@echo "make dev      Dagster's UI over the demo's configuration, with the twins running"
+	@echo "make demo     a shop's customers and orders into Brevo, both played by local twins (RESET=1 starts anew,"
+	@echo "              LIVE=1 then changes the shop and shows each change reach Brevo)"
+	@echo "make dev      Dagster's UI over the demo's configuration, with the twins and the receiver of webhooks running"
 	@echo "make test     lint, import contracts and tests"
 	@echo "make lint     ruff, mypy and import contracts alone"
 	@echo "make bench    speed and memory, each figure beside what it is compared with, into docs/bench.md"
@@ -29,7 +31,7 @@ help:
 install: $(CORE)
 
 demo: $(CORE)
-	@$(BIN)/tajo demo $(if $(RESET),--reset)
+	@$(BIN)/tajo demo $(if $(RESET),--reset) $(if $(LIVE),--live)
 
 dev: $(CORE)
 	@VENV=$(VENV) tools/dev $(if $(RESET),--reset)

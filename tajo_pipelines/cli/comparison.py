@@ -166,9 +166,14 @@ def _events(state: State) -> list[Row]:
         event = stored["event"]
         if datetime.fromisoformat(event["event_date"]) >= since:
             told[event["event_name"]].add(str(event["event_properties"]["id"]))
-    happened = facts["events"]
+    # What an order came of is no cart any more, whether Brevo had been told of it or not.
+    store = state["shopify"]["store"]
+    told["cart_updated"] -= set(store["ordered"])
+    happened = facts["events"] | {"cart_updated": facts["events"]["cart_updated"] + store["filled"]}
     left_out = {"recovered": "recovered", "old": "older", "no_customer": "of nobody", "no_identifier": "unreachable"}
-    others = [f"{len(ids)} {name}" for name, ids in sorted(told.items()) if name not in _EXACT]
+    others = [
+        f"{len(ids)} {name}" for name, ids in sorted(told.items()) if name.startswith("order_") and name not in _EXACT
+    ]
     notes = {
         "cart_updated": f"{carts['total']} carts; left out: "
         + ", ".join(f"{carts[name]} {words}" for name, words in left_out.items()),

@@ -17,13 +17,18 @@ import typer
 from rich.console import Console
 
 from tajo_pipelines.cli.comparison import Row, compare, consent_figures, left_at_brevo, show_comparison
+from tajo_pipelines.cli.demo_changes import Changes, Happening
+from tajo_pipelines.cli.demo_live import LiveDemo, names, shown, summary
+from tajo_pipelines.cli.demo_processes import Beside, beside
 from tajo_pipelines.cli.documents import DEMO, SYNC, Document, UsageError
 from tajo_pipelines.cli.edge import Outcome, Session, command
+from tajo_pipelines.cli.sync_document import Verdict
 from tajo_pipelines.cli.sync_screen import show_sync
 from tajo_pipelines.cli.syncing import SyncOptions, synchronise
 from tajo_pipelines.model.errors import ConfigError, RetryableError
 from tajo_pipelines.settings.environment import read_variables
 from tajo_pipelines.settings.findings import Findings
+from tajo_pipelines.sync.modes import subscribed
 
 if TYPE_CHECKING:
     from tajo_pipelines.twin.server import TwinProcess
@@ -71,8 +76,16 @@ def demo(
     session: Session,
     reset: Annotated[bool, typer.Option("--reset", help="Forget the demo's shop, account and store first.")] = False,
     customers: Annotated[int, typer.Option(min=1, max=100_000, help="Customers of a new shop.")] = 1000,
+    live: Annotated[
+        bool, typer.Option("--live", help="Then change the shop, and watch each change reach Brevo.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", min=1, help="End --live after so long, not at Ctrl-C.")
+    ] = None,
 ) -> Outcome:
     """Take a whole shop into Brevo, both played by local stand-ins; no real account is touched."""
+    if seconds is not None and not live:
+        raise UsageError("--for says how long --live goes on", where="--for", hint="add --live")
     home = session.project / HOME
     session.body["home"] = str(home)
     if not (session.project / CONFIG).is_file():
@@ -88,37 +101,90 @@ def demo(
         os.environ["TAJO_TWIN_BREVO_URL"] = twins.brevo_url
         os.environ["TAJO_TWIN_SHOPIFY_URL"] = twins.shopify_url
         _require_own_shop(twins.state(), running=running is not None)
-        return _sync_and_compare(session, twins)
+        left_before = left_at_brevo(twins.state())
+        verdict = _sync(session)
+        lost: list[Happening] = []
+        if live and not verdict.exit_code:
+            with _beside(session.project, home, running) as around:
+                lost = _watch(session, twins, around, seconds)
+        outcome = _compare(session, twins, left_before, verdict)
+        return Outcome(outcome.show, 1, _lost(lost)) if lost else outcome
 
 
-def _sync_and_compare(session: Session, twins: Twins) -> Outcome:
-    left_before = left_at_brevo(twins.state())
+def _sync(session: Session) -> Verdict:
+    """A whole sync; its document is one part of the demo's."""
     own = session.body
     session.body = sync = SYNC.empty()
     try:
-        verdict = synchronise(session, SyncOptions(CONNECTION, full=True))
+        return synchronise(session, SyncOptions(CONNECTION, full=True))
     finally:
-        session.body = own | {"sync": sync}
-    state = twins.state()
+        sent = sum(int(stream["sent"]) for stream in (sync["streams"] or {}).values())
+        session.body = own | {"sync": sync, "sent": sent if sync["streams"] else None}
+
+
+def _compare(session: Session, twins: Twins, left_before: int, verdict: Verdict) -> Outcome:
+    """Both sides as they are now."""
+    state, sync = twins.state(), session.body["sync"]
     rows, consent = compare(state, left_before), consent_figures(state)
     equal = all(row.equal for row in rows)
-    sent = sum(int(stream["sent"]) for stream in sync["streams"].values())
-    session.body |= {
-        "equal": equal,
-        "sent": sent,
-        "comparison": [row.document() for row in rows],
-        "consent": consent,
-    }
+    session.body |= {"equal": equal, "comparison": [row.document() for row in rows], "consent": consent}
+    live = session.body["live"] is not None
 
     def show(screen: Console) -> None:
-        show_sync(screen, sync, ui="make dev")
+        if not live:
+            show_sync(screen, sync, ui="make dev")
         screen.print()
         show_comparison(screen, rows, consent)
-        _show_end(screen, sent, sync)
+        if not live:
+            _show_end(screen, session.body["sent"], sync)
 
     if verdict.exit_code or equal:
         return Outcome(show, verdict.exit_code, verdict.error)
     return Outcome(show, 1, _difference(rows))
+
+
+@contextmanager
+def _beside(project: Path, home: Path, running: Twins | None) -> Iterator[Beside | None]:
+    """Receiver and Dagster; those of ``make dev`` where its stand-ins run."""
+    if running is not None:
+        yield None
+        return
+    with beside(project, home) as around:
+        yield around
+
+
+def _watch(session: Session, twins: Twins, around: Beside | None, seconds: float | None) -> list[Happening]:
+    """Change the shop and watch; the changes that didn't reach Brevo."""
+    from tajo_pipelines.sync.subscriptions import register
+
+    workspace = session.workspace(session.settings())
+    if around is not None:
+        register(workspace, workspace.settings.connection(CONNECTION), around.receiver_url)
+    elif subscribed(workspace, workspace.settings.connection(CONNECTION)) is None:
+        message = "the stand-ins run already, and nobody asked this shop for webhooks"
+        raise UsageError(message, where="--live", hint="stop them, or start all of it with make dev")
+    if not session.as_json:
+        show_sync(session.screen, session.body["sync"], ui="make dev")
+        session.screen.print()
+    live = LiveDemo(CONNECTION, Changes(twins.shopify_url), workspace.store.inbox)
+    try:
+        with shown(session.screen, around, twins.shopify_url, quiet=session.as_json) as show:
+            live.run(seconds, show)
+    finally:
+        session.body["live"] = live.document(around)
+    if not session.as_json:
+        session.screen.print(summary(live))
+    return live.under_way
+
+
+def _lost(happened: list[Happening]) -> Document:
+    return {
+        "code": "not_arrived",
+        "message": f"{len(happened)} changes aren't at Brevo: {names(happened)}",
+        "where": None,
+        "hint": "tajo webhooks list shows what was received, and the UI (make dev) what the sensor's runs say",
+        "details": [],
+    }
 
 
 def _require_own_shop(state: Document, *, running: bool) -> None:

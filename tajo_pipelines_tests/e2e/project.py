@@ -61,7 +61,7 @@ connectors:
     api_key: twin-client-id
     api_secret: {secret}
     region: DE
-    sync: {{customers: true, orders: true}}
+    sync: {{{streams}}}
     field_mapping: {{email: email, first_name: FIRSTNAME, last_name: LASTNAME, phone: SMS, total_spent: TOTAL_SPENT}}
 {connection}
 """
@@ -160,7 +160,7 @@ class Project:
     _open: list[Workspace] = field(default_factory=list)
 
     @classmethod
-    def make(cls, folder: Path, twin: TwinProcess, **more: str) -> Project:
+    def make(cls, folder: Path, twin: TwinProcess, **more: Any) -> Project:
         """A new folder with the repository's Dagster files and a configuration."""
         (folder / "config").mkdir(parents=True, exist_ok=True)
         for name in ("dagster.yaml", "workspace.yaml"):
@@ -178,6 +178,7 @@ class Project:
         secret: str = "twin-client-secret",
         brevo_url: str | None = None,
         shopify_url: str | None = None,
+        streams: Sequence[str] = STREAMS,
     ) -> None:
         """Write the configuration anew."""
         text = CONFIG.format(
@@ -187,6 +188,7 @@ class Project:
             secret=secret,
             brevo_url=brevo_url or self.twin.brevo_url,
             shopify_url=shopify_url or self.twin.shopify_url,
+            streams=", ".join(f"{name}: true" for name in streams),
         )
         (self.folder / "config" / "connectors.yaml").write_text(text, encoding="utf-8")
 

@@ -143,7 +143,7 @@ class ShopifyHalf:
             "carts": len(self.shop.carts),
             "events": list(self.shop.all("BasicEvent").values()),
             "bulk": self.bulk.all(),
-            "store": {"carts": len(self.storefront.carts()), "checkouts": len(self.storefront.young())},
+            "store": self.storefront.summary(),
             "traffic": self.traffic.summary(),
             "webhooks": self.webhooks.summary(),
             "operations": dict(self._operations),

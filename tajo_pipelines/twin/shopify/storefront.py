@@ -12,6 +12,7 @@ from typing import Any
 
 from tajo_pipelines.twin.half import ChangeError
 from tajo_pipelines.twin.shopify import commerce_changes, orders, seed_carts, views
+from tajo_pipelines.twin.shopify.facts import reachable
 from tajo_pipelines.twin.shopify.orders import Draft
 from tajo_pipelines.twin.shopify.shop import Document, Shop, public_cart, public_order
 from tajo_pipelines.twin.state_file import Documents
@@ -54,6 +55,21 @@ class Storefront:
     def carts(self) -> list[Document]:
         """Carts that no order was made of."""
         return [document for key, document in self._documents.items() if key.startswith("cart ")]
+
+    def summary(self) -> Document:
+        """For the twin's state.
+
+        How many carts and young checkouts there are, how many of these somebody who can be written to has filled, and
+        the checkouts that orders came of.
+        """
+        young, customers = self.young(), self._shop.customers
+        ordered = (order.get("checkout") for order in self._shop.orders.values())
+        return {
+            "carts": len(self.carts()),
+            "checkouts": len(young),
+            "filled": sum(bool(each["items"]) and reachable(customers.get(each["customer"])) for each in young),
+            "ordered": [str(checkout) for checkout in ordered if checkout is not None],
+        }
 
     def settle(self) -> None:
         """Let checkouts become abandoned that nobody has touched for long."""
