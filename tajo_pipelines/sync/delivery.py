@@ -29,14 +29,14 @@ from tajo_pipelines.sync.mapping_memory import remember
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.request import DeliveryRequest
-from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines.sync.retention import tidy_calls, tidy_landing
+from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 8_000
-"""Records that are planned together: about 10 kB of memory each. Fewer make more imports than Brevo lets us watch:
-each takes a look at least, and there are 100 looks an hour."""
+CHUNK = 10_000
+"""Records that are planned together: about 4 kB of memory each. The imports of each part are waited for together, which
+takes a look at Brevo's processes at least, of 100 an hour."""
 
 WAIT_FOR_ACCOUNT = 1.0
 """Seconds between looks whether another run is done writing to the account."""
@@ -60,12 +60,12 @@ def deliver(workspace: Workspace, request: DeliveryRequest, delivered: Delivered
         delivered.notices.append(_by_batch(connection, request.stream))
     with open_account(workspace, account, request.run_id) as opened, _alone(workspace, opened, request) as lease:
         try:
-            parts = build_parts(workspace, connection, opened, request, delivered)
             hindered = tidy_calls(workspace)
             delivered.notices += [hindered] if hindered is not None else []
+            parts = build_parts(workspace, connection, opened, request, delivered)
             _Delivery(workspace, connection, request, opened, parts, delivered).run(lease)
-        finally:
             delivered.notices += tidy_landing(workspace, connection)
+        finally:
             _settle(opened, delivered)
         delivered.report.check()
 
