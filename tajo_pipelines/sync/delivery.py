@@ -26,6 +26,7 @@ from tajo_pipelines.sync.deletions import deliver_deletions
 from tajo_pipelines.sync.deliverers import LETTER_KINDS, Parts, build_parts
 from tajo_pipelines.sync.landing import records_of
 from tajo_pipelines.sync.mapping_memory import remember
+from tajo_pipelines.sync.memory import give_back
 from tajo_pipelines.sync.outcome import Delivered
 from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.request import DeliveryRequest
@@ -132,6 +133,7 @@ class _Delivery:
                     for group in _groups(batches):
                         lease.check()
                         self._deliver(group, source)
+                        give_back()
                         tell(sum(batch.rows for batch in group))
                 lease.check()
                 if replay is None:
