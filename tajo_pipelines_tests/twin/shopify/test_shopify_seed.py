@@ -9,6 +9,7 @@ import phonenumbers
 import pytest
 from email_validator import validate_email
 
+from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.shopify import facts, people, pricing
 from tajo_pipelines.twin.shopify.shop import Document, Kind, Shop, public, seed_shop
 
@@ -17,11 +18,12 @@ NOW = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return seed_shop(1000, seed=1, now=NOW)
+    """A shop for which it is still the hour it was made in."""
+    return seed_shop(1000, seed=1, now=NOW, clock=TwinClock(source=NOW.timestamp))
 
 
 def test_a_seed_makes_the_same_shop_again(shop: Shop) -> None:
-    again = seed_shop(1000, seed=1, now=NOW)
+    again = seed_shop(1000, seed=1, now=NOW, clock=TwinClock(source=NOW.timestamp))
     for kind in get_args(Kind):
         assert list(public(shop, kind)) == list(public(again, kind))
     assert list(seed_shop(1000, seed=2, now=NOW).orders.values()) != list(shop.orders.values())
