@@ -21,6 +21,10 @@ _LOG = logging.getLogger(__name__)
 MAX_BYTES = 8_000_000
 """Size of a body that Brevo advises; 10 MB are refused (Brevo API reference, POST /contacts/import)."""
 
+MAX_ROWS = 2_000
+"""Rows of one import. It is kept until it has ended, encoded and stored as a whole; further imports cost no further
+looks, since those that run side by side are looked at together."""
+
 SCHEDULE = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 45.0, 60.0)
 """Seconds before each look at what runs; the last one repeats. A look costs one of 100 calls an hour."""
 
@@ -70,13 +74,15 @@ class _Processes(msgspec.Struct):
     count: int = 0
 
 
-def split_rows(rows: Iterable[Mapping[str, Any]], max_bytes: int = MAX_BYTES) -> Iterator[list[Mapping[str, Any]]]:
-    """Rows in groups whose body stays below ``max_bytes``; a row is never split."""
+def split_rows(
+    rows: Iterable[Mapping[str, Any]], max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Rows in groups of at most ``max_rows`` whose body stays below ``max_bytes``; a row is never split."""
     group: list[Mapping[str, Any]] = []
     size = _ENVELOPE
     for row in rows:
         length = len(encode(row)) + 1
-        if group and size + length > max_bytes:
+        if group and (size + length > max_bytes or len(group) >= max_rows):
             yield group
             group, size = [], _ENVELOPE
         group.append(row)

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from tajo_pipelines.model.errors import Notice
+from tajo_pipelines.model.letter import LetterKind
 from tajo_pipelines.model.report import MoneySums, StreamReport
 from tajo_pipelines.orchestration.columns import brevo_columns, landing_columns
 from tajo_pipelines.orchestration.pictures import Bar, picture, span
@@ -51,11 +52,11 @@ def delivered_metadata(delivered: Delivered, workspace: Workspace, request: Deli
     """What became of the records, why, at what cost, how late; then what comes next, and where each field is from."""
     report, spent = delivered.report, delivered.spent
     tables = {
+        "money": _money(report.money),
+        "money of skipped orders": _money(report.skipped_money),
         "skipped, why": _counts("reason", "records", report.skipped),
         "rejected, why": _counts("reason", "records", report.rejected),
         "rejected, which (letters)": _letters(workspace, request),
-        "money": _money(report.money),
-        "money of skipped orders": _money(report.skipped_money),
         "warnings": _table(["code", "message", "where"], [_masked(notice) for notice in delivered.notices]),
         "calls, which": _counts("call", "times", spent.requests),
     }
@@ -156,12 +157,13 @@ def _money(money: dict[str, MoneySums]) -> dg.TableMetadataValue | None:
 def _letters(workspace: Workspace, request: DeliveryRequest) -> dg.TableMetadataValue | None:
     kept = workspace.store.letters.list(connection=request.connection, stream=request.stream, limit=SHOWN_LETTERS)
     rows = [_letter(found) for found in kept if found.run_id == request.run_id]
-    return _table(["key", "field", "reason", "message", "attempts"], rows)
+    return _table(["key", "refused", "field", "reason", "message", "attempts"], rows)
 
 
 def _letter(found: KeptLetter) -> dict[str, str]:
     return {
         "key": found.letter.key,
+        "refused": "field" if found.letter.kind is LetterKind.FIELD else "record",
         "field": found.letter.field or "",
         "reason": found.letter.reason,
         "message": masked(found.letter.message),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -134,28 +134,21 @@ class CallFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
-        found: list[ColumnElement[bool]] = []
-        if self.accounts is not None:
-            found.append(calls.c.account.in_(self.accounts))
-        if self.ids is not None:
-            found.append(calls.c.id.in_(self.ids))
-        for column, value in ((calls.c.run_id, self.run_id), (calls.c.bucket, self.bucket)):
-            if value is not None:
-                found.append(column == value)
-        if self.run_prefix is not None:
-            found.append(calls.c.run_id.startswith(self.run_prefix, autoescape=True))
-        if self.connection is not None:
-            runs = select(run_reports.c.run_id).where(run_reports.c.connection == self.connection)
-            found.append(calls.c.run_id.in_(runs))
-        if self.path is not None:
-            found.append(calls.c.path.contains(self.path, autoescape=True))
-        if self.statuses:
-            found.append(or_(*(calls.c.status.between(first, last) for first, last in self.statuses)))
-        if self.since is not None:
-            found.append(calls.c.at >= self.since)
-        if self.until is not None:
-            found.append(calls.c.at < self.until)
-        return found
+        columns = calls.c
+        of_connection = select(run_reports.c.run_id).where(run_reports.c.connection == self.connection)
+        stated: tuple[tuple[object, Callable[[Any], ColumnElement[bool]]], ...] = (
+            (self.accounts, columns.account.in_),
+            (self.ids, columns.id.in_),
+            (self.run_id, columns.run_id.__eq__),
+            (self.run_prefix, lambda prefix: columns.run_id.startswith(prefix, autoescape=True)),
+            (self.connection, lambda _: columns.run_id.in_(of_connection)),
+            (self.path, lambda part: columns.path.contains(part, autoescape=True)),
+            (self.bucket, columns.bucket.__eq__),
+            (self.statuses or None, lambda spans: or_(*(columns.status.between(*span) for span in spans))),
+            (self.since, columns.at.__ge__),
+            (self.until, columns.at.__lt__),
+        )
+        return [condition(value) for value, condition in stated if value is not None]
 
 
 class CallHistory:

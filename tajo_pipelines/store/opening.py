@@ -23,6 +23,10 @@ BUSY_SECONDS = 30.0
 _LOCK = 0x7A6A6F
 """Number of the advisory lock under which PostgreSQL migrates; any constant of our own."""
 
+_KEPT_STATEMENTS = 16
+"""Prepared statements that a connection keeps. Python's 128 fill up with texts that hardly come again, each for another
+number of keys or rows: 12 MB after 20,000 contacts instead of 2, and no faster (measured 2026-11-25)."""
+
 
 def open_store(database_url: str, *, pragmas: Mapping[str, int] = MappingProxyType({})) -> Store:
     """The store behind a URL, made and brought up to date as needed. Any number of processes may do so at once.
@@ -63,7 +67,8 @@ def open_engine(url: URL) -> Engine:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+        settings = {"timeout": BUSY_SECONDS, "cached_statements": _KEPT_STATEMENTS}
+        engine = create_engine(url, hide_parameters=True, connect_args=settings)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

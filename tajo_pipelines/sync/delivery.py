@@ -26,6 +26,7 @@ from tajo_pipelines.sync.keeping_out import KeepingOut
 from tajo_pipelines.sync.landing import records_of
 from tajo_pipelines.sync.log_masking import masked
 from tajo_pipelines.sync.mapping_memory import remember
+from tajo_pipelines.sync.memory import give_back
 from tajo_pipelines.sync.modes import by_webhook_alone, may_be_told
 from tajo_pipelines.sync.newer_reads import NewerReads
 from tajo_pipelines.sync.outcome import Delivered, InboxNumbers
@@ -40,9 +41,9 @@ from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 8_000
-"""Records that are planned together: about 10 kB of memory each. Fewer make more imports than Brevo lets us watch:
-each takes a look at least, and there are 100 looks an hour."""
+CHUNK = 10_000
+"""Records that are planned together: about 4 kB of memory each. The imports of each part are waited for together, which
+takes a look at Brevo's processes at least, of 100 an hour."""
 
 WAIT_FOR_ACCOUNT = 1.0
 """Seconds between looks whether another run is done writing to the account."""
@@ -183,6 +184,7 @@ class _Delivery:
                         self._deliver(group, source)
                         if watch is not None:
                             watch.look()
+                        give_back()
                         tell(sum(batch.rows for batch in group))
                 lease.check()
                 if replay is None:

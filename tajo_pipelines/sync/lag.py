@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
-from array import array
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_STEPS = ((3_600, 1), (172_800, 60))
+"""Below an hour each second counts, below two days each minute, and each hour beyond: memory stays bounded."""
+
+_COARSEST = 3_600
+
 
 @dataclass(slots=True)
 class Lag:
-    """The whole seconds from source time to sending, of every record in groups of which something was sent.
+    """Whole seconds from source time to sending, of every record in groups of which something was sent.
 
-    Eight bytes a record. By batch the figure is large and true: a record waits for the schedule first, and in a first
-    sync it may be years old.
+    By batch the figure is large and true: a record waits for the schedule first, and in a first sync it may be years
+    old.
+
+    Attributes:
+        seconds: How many records took so long.
     """
 
-    seconds: array[int] = field(default_factory=lambda: array("q"))
+    seconds: Counter[int] = field(default_factory=Counter)
 
     def add(self, times: Iterable[datetime], sent_at: datetime) -> None:
         """Note records with these source times as sent now; one from the future counts as sent at once."""
-        self.seconds.extend(max(0, int((sent_at - moment).total_seconds())) for moment in times)
+        self.seconds.update(_rounded(max(0, int((sent_at - moment).total_seconds()))) for moment in times)
 
     def document(self) -> dict[str, int | None]:
         """As JSON."""
@@ -30,7 +38,20 @@ class Lag:
 
     def percentiles(self, *shares: int) -> tuple[int, ...] | None:
         """The nearest-rank percentiles in seconds; None where nothing was sent."""
-        if not self.seconds:
+        total = self.seconds.total()
+        if not total:
             return None
-        ordered = sorted(self.seconds)
-        return tuple(ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)] for share in shares)
+        return tuple(self._at(max(1, math.ceil(share / 100 * total))) for share in shares)
+
+    def _at(self, rank: int) -> int:
+        passed = 0
+        for seconds, records in sorted(self.seconds.items()):
+            passed += records
+            if passed >= rank:
+                return seconds
+        return max(self.seconds)
+
+
+def _rounded(seconds: int) -> int:
+    step = next((step for limit, step in _STEPS if seconds < limit), _COARSEST)
+    return seconds - seconds % step

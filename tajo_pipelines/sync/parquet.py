@@ -185,7 +185,11 @@ def read_batch(url: str, stream: str, *, key: str | None = None) -> Iterator[Rec
         parquet = pq.ParquetFile(file)
         for part in parquet.iter_batches(batch_size=GROUP_ROWS, columns=list(_SYSTEM), use_threads=False):
             found = part if key is None else part.filter(pc.equal(part.column("key"), key))
-            yield from _records(found.to_pylist(), stream)
+            rows = found.to_pylist()
+            del part, found
+            # While a file's records pile up as objects, what Arrow reserved to decode them would lie idle beside them.
+            _give_back()
+            yield from _records(rows, stream)
     _give_back()
 
 

@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 
+from tajo_pipelines.store.schema import calls
+from tajo_pipelines.sync.workspace import Workspace
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import TwinProcess, serve
 from tajo_pipelines_tests.bench.bulk_join import resident, watched
@@ -87,7 +90,6 @@ def sync(folder: str, told: Connection) -> None:
     from tajo_pipelines.orchestration.build import build_definitions
     from tajo_pipelines.orchestration.launch import LaunchRequest, run_connection
     from tajo_pipelines.settings import load_settings
-    from tajo_pipelines.sync.workspace import Workspace
 
     for name in ("DAGSTER_HOME", "TAJO_HOME"):
         os.environ.pop(name, None)
@@ -101,6 +103,7 @@ def sync(folder: str, told: Connection) -> None:
         seconds = time.monotonic() - began
         report = workspace.store.reports.get(result.run_id, "shopify", "customers")
         numbers = report.report if report is not None else None
+        counted = calls_of(workspace, result.run_id)
         workspace.close()
     told.send(
         {
@@ -110,8 +113,17 @@ def sync(folder: str, told: Connection) -> None:
             "seconds": seconds,
             "idle": idle / MB,
             "peak": peak[0] / MB,
+            "calls": counted,
         }
     )
+
+
+def calls_of(workspace: Workspace, run_id: str) -> dict[str, int]:
+    """How many calls of each kind a run made to Brevo."""
+    kept = sa.select(calls.c.method, calls.c.template, sa.func.count()).where(calls.c.run_id == run_id)
+    with workspace.store.database.reading() as connection:
+        found = connection.execute(kept.group_by(calls.c.method, calls.c.template)).all()
+    return {f"{method} {template}": number for method, template, number in sorted(map(tuple, found))}
 
 
 def measure(customers: int) -> dict[str, Any]:
@@ -136,6 +148,11 @@ def bulk_join() -> str:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def looks_of(found: dict[str, Any]) -> int:
+    """How many looks at processes a sync took."""
+    return sum(number for kind, number in found["calls"].items() if kind.startswith("GET /processes"))
+
+
 def page(syncs: list[dict[str, Any]], joined: str) -> str:
     """The figures as a page of the documentation."""
     rows = "\n".join(
@@ -144,6 +161,12 @@ def page(syncs: list[dict[str, Any]], joined: str) -> str:
         for each in syncs
     )
     first, last = syncs[0], syncs[-1]
+    kinds = sorted({kind for each in syncs for kind in each["calls"]})
+    heads = " | ".join(f"{each['customers']:,}" for each in syncs)
+    counts = "\n".join(
+        " | ".join([f"| {kind}", *(f"{each['calls'].get(kind, 0):,}" for each in syncs)]) + " |" for kind in kinds
+    )
+    started, looks = last["calls"].get("POST /contacts/import", 0), looks_of(last)
     return f"""# Speed and size
 
 Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, commit {commit()}.
@@ -164,6 +187,16 @@ Compared with: at most {MOST} MB above idle, and flat from {first["customers"]:,
 (here x{last["peak"] / first["peak"]:.2f}). The libraries for addresses, numbers and JSON alone, called for every
 row without reading or writing anything, do about {NAMED:,} customers/s on one core; the twins take part of the same
 cores, so that this is a floor of what the engine does.
+
+Calls to Brevo, by kind:
+
+| call | {heads} |
+|---|{"---:|" * len(syncs)}
+{counts}
+
+Compared with: 100 calls an hour outside of contacts, events, orders and products. {last["customers"]:,} customers took
+{looks} looks at processes for {started} imports; one at each, where every import has ended by then, would be {started}.
+The twin's imports end within seconds; longer ones are looked at more often at first, until their length is known.
 
 ## A bulk operation's file
 

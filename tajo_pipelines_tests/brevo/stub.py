@@ -184,7 +184,7 @@ class FakeState:
         return {number: self.rows[number] for number in contact_ids if number in self.rows}
 
     def cached(self, name: str, now: datetime, max_age: float) -> Mapping[str, object] | None:
-        document, at = self.documents.get(name, ({}, START - timedelta(days=365)))
+        document, at = self.documents.get(name, (None, now))
         return document if (now - at).total_seconds() <= max_age else None
 
     def cache(self, name: str, document: Mapping[str, object], now: datetime) -> None:

@@ -63,6 +63,7 @@ def test_rows_are_split_by_the_size_of_the_body_and_none_is_lost() -> None:
         assert len(encode(import_body(part, [1], {}, update_existing=True))) <= 20_000
     assert list(split_rows([])) == []
     assert [len(part) for part in split_rows(rows[:2], max_bytes=10)] == [1, 1]
+    assert [len(part) for part in split_rows(rows, max_rows=200)] == [200, 200, 100]
 
 
 def test_the_same_import_has_the_same_hash() -> None:

@@ -181,7 +181,7 @@ def test_full_and_since_exclude_each_other(project: Project, tajo: Tajo) -> None
 def test_the_unexpected_is_one_sentence_and_a_traceback_in_the_log(
     project: Project, tajo: Tajo, isolated_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("ana@example.com")
 
     monkeypatch.setattr("tajo_pipelines.cli.syncing.preflight", broken)
@@ -198,7 +198,7 @@ def test_the_unexpected_is_one_sentence_and_a_traceback_in_the_log(
 def test_an_interruption_is_exit_130_with_a_sentence(
     project: Project, tajo: Tajo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tajo_pipelines.cli.syncing.preflight", interrupted)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines_tests.e2e.dagster_dev import ASSETS, DagsterDev, environment, running_dagster
-from tajo_pipelines_tests.e2e.project import FACTOR, REPOSITORY, Project
+from tajo_pipelines_tests.e2e.project import FACTOR, Project
 
 SHOP = ["shopify/customers", "shopify/orders", "brevo/shopify/customers", "brevo/shopify/orders"]
 NEVER = '"0 0 29 2 *"'
@@ -26,33 +24,32 @@ TICKING = f"""    schedule: {NEVER}
 """
 
 
+WAYS = """
+{
+  assetNodes {
+    assetKey { path }
+    metadataEntries {
+      ... on TableColumnLineageMetadataEntry {
+        lineage { columnName columnDeps { assetKey { path } columnName } }
+      }
+    }
+  }
+}
+"""
+RELOAD = 'mutation { reloadRepositoryLocation(repositoryLocationName: "tajo") { __typename } }'
+
+
 def test_dagster_dev_shows_commands_launches_and_ticks(tmp_path: Path) -> None:
     options = TwinOptions(customers=20, tier="unlimited")
     with running_twin(options=options, clock=TwinClock(FACTOR)) as twin:
         project = Project.make(tmp_path / "project", twin, connection=TICKING)
         with running_dagster(project.folder) as dev:
             assets_are_there(dev)
+            a_fields_way_is_told(dev, "TOTAL_SPENT")
             a_command_is_seen(dev, project.folder)
             a_range_is_launched(dev)
             a_tick_runs(dev)
-
-
-@pytest.mark.browser
-def test_a_person_sees_the_asset_graph(tmp_path: Path) -> None:
-    pictures = runpy.run_path(str(REPOSITORY / "tools" / "screenshot.py"))
-    with running_twin(options=TwinOptions(customers=20, tier="unlimited"), clock=TwinClock(FACTOR)) as twin:
-        project = Project.make(tmp_path / "project", twin, connection=f"    schedule: {NEVER}")
-        with running_dagster(project.folder) as dev, pictures["chromium"]((1440, 800)) as browser:
-            sync(project.folder)
-            graph = pictures["PICTURES"][0]
-            said = pictures["open_page"](browser, f"{dev.url}{graph.path}", ("1 / 1 Passed", "2 / 2 Passed"))
-            lines = said.splitlines()
-            assert {name: lines.count(name) for name in ("customers", "orders")} == {"customers": 2, "orders": 2}
-            details = pictures["PICTURES"][1]
-            said = pictures["open_page"](browser, f"{dev.url}{details.path}", details.texts)
-            assert "EUR" in said, "money stands in the materialization"
-            for picture in pictures["PICTURES"]:
-                assert pictures["take"](dev.url, picture, tmp_path).stat().st_size > 20_000
+            the_way_moves_with_its_target(dev, project.folder)
 
 
 def assets_are_there(dev: DagsterDev) -> None:
@@ -61,6 +58,33 @@ def assets_are_there(dev: DagsterDev) -> None:
     french = [key.replace("shopify", "shopify-fr") for key in SHOP]
     assert groups == dict.fromkeys(SHOP, "shopify") | dict.fromkeys(french, "shopify_fr")
     assert all(node["isPartitioned"] for node in nodes)
+
+
+def a_fields_way_is_told(dev: DagsterDev, attribute: str) -> None:
+    """From the shop's field to Brevo's attribute, by the definitions alone."""
+    ways = {"/".join(node["assetKey"]["path"]): lineage(node) for node in dev.ask(WAYS)["assetNodes"]}
+    assert ways["brevo/shopify/customers"][attribute] == ["shopify/customers total_spent"]
+    assert ways["shopify/customers"]["total_spent"] == ["platform/shopify/customers amountSpent.amount"]
+
+
+def lineage(node: dict[str, Any]) -> dict[str, list[str]]:
+    """Columns of a definition, each with the columns that it is made of."""
+    return {
+        found["columnName"]: [f"{'/'.join(dep['assetKey']['path'])} {dep['columnName']}" for dep in found["columnDeps"]]
+        for entry in node["metadataEntries"]
+        for found in entry.get("lineage", ())
+    }
+
+
+def the_way_moves_with_its_target(dev: DagsterDev, folder: Path) -> None:
+    file = folder / "config" / "connectors.yaml"
+    file.write_text(file.read_text("utf-8").replace("total_spent: TOTAL_SPENT", "total_spent: LIFETIME"), "utf-8")
+    assert dev.ask(RELOAD)["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
+    a_fields_way_is_told(dev, "LIFETIME")
+    [node] = [
+        node for node in dev.ask(WAYS)["assetNodes"] if node["assetKey"]["path"] == ["brevo", "shopify", "customers"]
+    ]
+    assert "TOTAL_SPENT" not in lineage(node)
 
 
 def sync(folder: Path) -> None:

@@ -119,3 +119,9 @@ def test_percentiles_of_the_lag_are_whole_seconds() -> None:
     assert lag.percentiles(50, 95, 100) == (50, 95, 100)
     lag.add([now + timedelta(hours=1)], now)
     assert lag.percentiles(0) == (0,)
+
+
+def test_a_long_lag_is_rounded_down_so_that_memory_stays_bounded() -> None:
+    lag, now = Lag(), datetime(2026, 3, 10, tzinfo=UTC)
+    lag.add([now - timedelta(seconds=number) for number in (3_599, 3_659, 2 * 86_400 + 3_599)], now)
+    assert sorted(lag.seconds) == [3_599, 3_600, 2 * 86_400]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,7 +14,9 @@ from tajo_pipelines.model.errors import RejectedRecord, TajoError
 from tajo_pipelines.orchestration.failures import clear_failures
 from tajo_pipelines.orchestration.resources import OpenWorkspace
 from tajo_pipelines.sync import log_masking
+from tajo_pipelines_tests.e2e.project import Project
 from tajo_pipelines_tests.orchestration.conftest import HEAD, connection
+from tajo_pipelines_tests.orchestration.runs import launch
 
 SECRET = "a planted secret, nothing like a key"
 
@@ -76,3 +79,25 @@ def test_a_command_keeps_the_logging_that_it_configured() -> None:
         assert structlog.get_config()["processors"] is before
     finally:
         structlog.reset_defaults()
+
+
+def test_neither_compute_logs_nor_events_hold_what_a_run_says_of_people(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talkative(*_: Any) -> None:
+        structlog.get_logger("tajo_pipelines.planted").warning("the marker", who="anna@example.com", key=SECRET)
+        raise TajoError(f"Brevo refused anna@example.com and {SECRET}")
+
+    monkeypatch.setattr("tajo_pipelines.orchestration.io_managers.deliver", talkative)
+    project.configure(secret=SECRET)
+    monkeypatch.setattr("tajo_pipelines.twin.shopify.access.DEFAULT_CLIENT_SECRET", SECRET)
+    structlog.reset_defaults()
+    run = launch(project)
+    assert not run.success
+    kept = "".join(
+        file.read_bytes().decode("utf-8", "replace") for file in (project.home / "dagster").rglob("*") if file.is_file()
+    )
+    assert "the marker" in kept, "compute logs are kept there"
+    assert "Brevo refused a***@example.com" in kept, "events are kept there"
+    assert "anna@" not in kept
+    assert SECRET not in kept
