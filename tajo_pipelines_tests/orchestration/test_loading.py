@@ -71,7 +71,7 @@ def test_loading_needs_neither_pandas_nor_pyarrow(define: Define, folder: Path) 
     assert (loaded.returncode, loaded.stdout.strip()) == (0, "[]"), loaded.stderr
 
 
-def test_ten_connections_of_four_streams_load_in_a_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_connections_of_four_streams_load_without_looking_at_anything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("customers", "orders", "products", "carts")
     streams = tuple(StreamSpec(name=name, incremental=True, deletes=False, realtime=False) for name in names)
     manifest = registry.manifest("shopify").model_copy(update={"streams": streams})
@@ -82,4 +82,5 @@ def test_ten_connections_of_four_streams_load_in_a_second(folder: Path, monkeypa
     dg.Definitions.validate_loadable(defs)
     took = time.process_time() - began
     assert len(list(defs.resolve_all_asset_specs())) == 80
-    assert took < 1.0
+    # Below a second where this was written; the limit finds a query or a call a stream, not a busy machine.
+    assert took < 4.0
