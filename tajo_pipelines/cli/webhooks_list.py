@@ -181,7 +181,9 @@ def _show(screen: Console, body: Document) -> None:
     table = Table(box=None)
     for name in ("id", "received", "connection", "topic", "key", "state", "tries", "lag"):
         table.add_column(name, no_wrap=True, justify="right" if name in {"id", "tries", "lag"} else "left")
-    table.add_column("error", overflow="fold")
+    errors = any(each["error"] for each in body["deliveries"])
+    if errors:
+        table.add_column("error", overflow="fold", min_width=20)
     for each in body["deliveries"]:
         table.add_row(
             str(each["id"]),
@@ -192,7 +194,7 @@ def _show(screen: Console, body: Document) -> None:
             each["state"],
             str(each["attempts"]),
             "" if each["lag_ms"] is None else f"{each['lag_ms'] / 1000:.1f} s",
-            each["error"] or "",
+            *([each["error"] or ""] if errors else []),
         )
     screen.print(table)
     total, shown = sum(counts.values()), len(body["deliveries"])

@@ -40,6 +40,7 @@ def test_the_demo_twice_and_one_change(project: Project, tajo: Tajo, monkeypatch
         "BREVO_API_KEY=real-key\nBREVO_BASE_URL=http://127.0.0.1:9/v3\nTAJO_DATABASE_URL=sqlite:///real.db\n", "utf-8"
     )
     monkeypatch.setenv("SHOPIFY_API_KEY", "real-client-id")
+    monkeypatch.setenv("SHOPIFY_WEBHOOK_SECRET", "real-secret")
     monkeypatch.setenv("TAJO_STORAGE", str(project.folder / "real-landing"))
     before = dict(os.environ)
     home = project.folder / ".tajo" / "demo"
