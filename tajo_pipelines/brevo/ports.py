@@ -221,6 +221,10 @@ class AccountState(Protocol):
         """Add or replace them."""
         ...
 
+    def forget_source_states(self, connection: str, stream: str, before: datetime) -> int:
+        """Forget those of a stream whose ``at`` is earlier, or that have none; how many went."""
+        ...
+
 
 class IntentLog(Protocol):
     """Events stored before they are sent. Every writing method commits, alone or within `AccountState.transaction`."""

@@ -11,6 +11,7 @@ from tajo_pipelines.model.consent import Channel, Fact
 from tajo_pipelines.model.ledger import ContactEntry, PendingImport, SourceEntry
 from tajo_pipelines.model.letter import Letter, LetterKind
 from tajo_pipelines.model.picture import SeenContact
+from tajo_pipelines.model.window import format_time
 from tajo_pipelines.store.account_cache import AccountCache
 from tajo_pipelines.store.consent import Consent
 from tajo_pipelines.store.database import Database, present
@@ -193,3 +194,7 @@ class AccountState:
     def save_source_states(self, connection: str, stream: str, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Remember it."""
         self._source_states.save(connection, stream, states)
+
+    def forget_source_states(self, connection: str, stream: str, before: datetime) -> int:
+        """Forget what says ``at`` of itself and is older; how many went."""
+        return self._source_states.forget(connection, stream, format_time(before))

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tajo_pipelines.store.database import Database, chunks, upsert
 from tajo_pipelines.store.schema import source_states
+
+_PART = 1_000
 
 _ENCODER = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 
@@ -36,6 +38,20 @@ class SourceStates:
                 )
                 found.update({row.key: msgspec.json.decode(row.state) for row in rows})
         return found
+
+    def forget(self, connection: str, stream: str, before: str) -> int:
+        """Drop states whose ``at``, a time in UTC, is earlier, and those that have none; how many went."""
+        columns = source_states.c
+        of_stream = (columns.account == self._account, columns.connection == connection, columns.stream == stream)
+        with self._database.reading() as reading:
+            rows = reading.execution_options(yield_per=_PART).execute(
+                select(columns.key, columns.state).where(*of_stream)
+            )
+            old = [row.key for row in rows if msgspec.json.decode(row.state).get("at", "") < before]
+        for part in chunks(old):
+            with self._database.writing() as writing:
+                writing.execute(delete(source_states).where(*of_stream, columns.key.in_(part)))
+        return len(old)
 
     def save(self, connection: str, stream: str, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Add or replace states."""

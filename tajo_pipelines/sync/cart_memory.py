@@ -28,6 +28,9 @@ CART_TOKENS = "cart_tokens"
 TOUCHED_AFTERWARDS = timedelta(days=1)
 """How long after its order a cart may still change: as much longer than the live window an order closes its cart."""
 
+REMEMBERED = timedelta(days=90)
+"""How long after its last change a cart is remembered: as long as Shopify keeps a checkout that nobody finished."""
+
 _CLOSED = ("order", "completed")
 """Either of them in a cart's state means that it is one no more."""
 
@@ -36,7 +39,9 @@ State: TypeAlias = dict[str, Any]
 
 def close_carts(state: AccountState, connection: str, closed: Sequence[CartClosed]) -> None:
     """Remember carts that became orders, by everything that they are known by: nothing is told of them any more."""
-    marks: dict[str, State] = {key: {"order": item.order} for item in closed for key in item.keys}
+    marks: dict[str, State] = {
+        key: {"order": item.order, "at": format_time(item.at)} for item in closed for key in item.keys
+    }
     if not marks:
         return
     with state.transaction():
@@ -62,7 +67,7 @@ def closings_of(orders: Iterable[Order], since: datetime | None) -> list[CartClo
 
 def _mark(state: AccountState, connection: str, marks: Mapping[str, State]) -> None:
     known = state.source_states(connection, CARTS, list(marks))
-    fresh = {key: known.get(key, {}) | mark for key, mark in marks.items()}
+    fresh = {key: _later(known.get(key, {}), mark) for key, mark in marks.items()}
     state.save_source_states(connection, CARTS, {key: one for key, one in fresh.items() if one != known.get(key)})
 
 
@@ -109,6 +114,7 @@ class CartMemory:
             if cart.completed_at is not None:
                 mark["completed"] = format_time(cart.completed_at)
             if mark:
+                mark["at"] = format_time(cart.updated_at)
                 marks |= {key: marks.get(key, {}) | mark for key in cart.keys}
         _mark(self.state, self.connection, marks)
 
@@ -146,7 +152,7 @@ class CartMemory:
         states = {}
         for cart in carts:
             read = {} if cart.carried else {"read": format_time(cart.updated_at)}
-            states[cart.id] = known.get(cart.id, {}) | _said(cart) | read
+            states[cart.id] = known.get(cart.id, {}) | _said(cart) | read | {"at": format_time(cart.updated_at)}
         self.state.save_source_states(self.connection, CARTS, states)
 
     def deleted(self, gone: Mapping[str, datetime]) -> list[Cart]:
@@ -158,8 +164,19 @@ class CartMemory:
         known = self._states(CARTS, gone)
         return [_empty_form(key, found, gone[key]) for key, found in known.items() if "currency" in found]
 
+    def forget(self, now: datetime) -> int:
+        """Forget carts that nothing has been told of for long; how many names of carts are forgotten."""
+        before = now - REMEMBERED
+        return sum(self.state.forget_source_states(self.connection, stream, before) for stream in (CARTS, CART_TOKENS))
+
     def _states(self, stream: str, keys: Iterable[str]) -> dict[str, State]:
         return self.state.source_states(self.connection, stream, list(dict.fromkeys(keys)))
+
+
+def _later(known: State, mark: State) -> State:
+    """Both, with the later of their times."""
+    times = [found["at"] for found in (known, mark) if "at" in found]
+    return known | mark | {"at": max(times, key=parse_time)}
 
 
 def _tokens(cart: Cart) -> Iterable[str]:
@@ -190,7 +207,8 @@ def _emptied(lead: Mapping[str, Any], cart: Cart) -> State:
     if "emptied" in lead and cart.updated_at <= parse_time(lead["emptied"]):
         return dict(lead)
     rest = {name: value for name, value in lead.items() if name != "emptied"}
-    return rest if cart.lines else rest | {"emptied": format_time(cart.updated_at)}
+    at = format_time(cart.updated_at)
+    return rest if cart.lines else rest | {"emptied": at, "at": at}
 
 
 def _joined(cart: Cart, lead: Mapping[str, Any]) -> Cart | None:

@@ -36,7 +36,7 @@ from tajo_pipelines.sync.progress import Phase, Work, told
 from tajo_pipelines.sync.realtime import RealtimeDelivery
 from tajo_pipelines.sync.request import DeliveryRequest
 from tajo_pipelines.sync.resting import Resting
-from tajo_pipelines.sync.retention import tidy_calls, tidy_inbox, tidy_landing
+from tajo_pipelines.sync.retention import tidy_calls, tidy_carts, tidy_inbox, tidy_landing
 from tajo_pipelines.sync.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -94,6 +94,7 @@ def _deliver(
         finally:
             delivered.notices += tidy_landing(workspace, connection)
             delivered.notices += tidy_inbox(workspace, connection)
+            delivered.notices += tidy_carts(workspace, connection, opened.state)
             delivered.notices += sweep_files(workspace)
             _settle(opened, delivered)
         delivered.report.check()

@@ -1,4 +1,4 @@
-"""What is kept for a while and then goes: calls, landed files and deliveries of webhooks, each by its ``keep``.
+"""What is kept for a while and then goes: calls, landed files, deliveries of webhooks, and what is known of carts.
 
 A file goes before its row: after a kill in between, the row says that there is still something to do. What a kill left
 without a row, an unfinished write among it, goes by its own age.
@@ -13,6 +13,7 @@ from functools import partial
 import fsspec
 import structlog
 
+from tajo_pipelines.brevo.ports import AccountState
 from tajo_pipelines.model.errors import Notice, TajoError
 from tajo_pipelines.model.window import format_time, parse_time
 from tajo_pipelines.settings.objects import Connection
@@ -20,6 +21,7 @@ from tajo_pipelines.store.batches import Batch
 from tajo_pipelines.store.database import chunks
 from tajo_pipelines.store.reads import MAX_AGE
 from tajo_pipelines.sync.account import names_in_store
+from tajo_pipelines.sync.cart_memory import CartMemory
 from tajo_pipelines.sync.storage import delete_file, location
 from tajo_pipelines.sync.workspace import Workspace
 
@@ -91,6 +93,22 @@ def tidy_inbox(workspace: Workspace, connection: Connection) -> list[Notice]:
         for each in (connection, *_idle(workspace, connection))
     ]
     return [notice for notice in found if notice is not None]
+
+
+def tidy_carts(workspace: Workspace, connection: Connection, state: AccountState) -> list[Notice]:
+    """Forget carts that nothing has been told of for long; at most once a day.
+
+    Returns:
+        What hindered it; it mustn't hinder a run.
+    """
+
+    def work() -> None:
+        gone = CartMemory(state, connection.name).forget(workspace.now())
+        if gone:
+            log.info("old carts are forgotten", connection=connection.name, names=gone)
+
+    found = _daily(workspace, f"tidied/carts/{connection.name}", work)
+    return [] if found is None else [found]
 
 
 def _tidy_deliveries(workspace: Workspace, connection: Connection) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tajo_pipelines.model.window import parse_time
 from tajo_pipelines.sdk.connector import Deleted
 from tajo_pipelines.sdk.webhooks import CartClosed
+from tajo_pipelines.sync.cart_memory import REMEMBERED, CartMemory
 from tajo_pipelines.sync.carts import close_carts
 from tajo_pipelines_tests.sync.cart_world import NOON, NOW, PRICES, RATE, Engine, Goods, Shopper, Told, engines, fresh
 
@@ -407,6 +408,19 @@ def test_carts_in_any_order_are_told_rightly_and_never_after_their_order(
         )
     for oracle in oracles.values():
         oracle.check_end()
+
+
+def test_carts_are_forgotten_when_nothing_is_told_of_them_for_long(engine: Engine) -> None:
+    paid, shopper, emptied = buyer(), buyer(), buyer()
+    paid.pay(webhook=True)
+    emptied.fill(())
+    engine.flush([*paid.told, *shopper.told, emptied.told[-1]])
+    memory = CartMemory(engine.state, engine.connection)
+    assert memory.forget(NOW + REMEMBERED - timedelta(hours=2)) == 0
+    assert engine.flush(paid.told) == []
+    # The names of two checkouts, three each, and where their tokens lead; the token of the cart that was emptied.
+    assert memory.forget(NOW + REMEMBERED) == 3 + 2 + 1 + 2 + 1
+    assert memory.closed([]) == set()
 
 
 def test_nothing_is_kept_of_a_cart_that_nobody_began_a_checkout_for(engine: Engine) -> None:

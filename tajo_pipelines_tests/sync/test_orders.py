@@ -262,3 +262,31 @@ def test_an_order_of_years_ago_that_is_taken_over_today_is_history(desk: Desk) -
     today = NOON - timedelta(minutes=5)
     desk.deliver(order("1", created_at=today, updated_at=today, processed_at=OLD))
     assert desk.told["1"][0] is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules", "closed"),
+    [
+        ({}, {}, True),
+        ({"test": True}, {}, True),
+        ({"email": None}, {}, True),
+        ({"created_at": NOON - timedelta(hours=47)}, {}, True),
+        ({"created_at": NOON - timedelta(hours=49)}, {}, False),
+        ({"created_at": OLD}, {"with_events": True}, True),
+    ],
+    ids=["young", "test", "nobodys", "within_a_day_more", "history", "history_told"],
+)
+def test_an_order_that_is_read_ends_its_cart(
+    desk: Desk, fields: dict[str, Any], rules: dict[str, Any], closed: bool
+) -> None:
+    """A row for each cart of years of orders would be kept for nothing: carts that old are never told."""
+    young = {"created_at": NOON - timedelta(hours=1), "updated_at": NOON}
+    desk.deliver(order(**(young | {"cart_token": "c1", "checkout_token": "t1"} | fields)), **rules)
+    known = desk.store.account("acme").source_states("shop", "carts", ["c1", "t1"])
+    assert {key: state["order"] for key, state in known.items()} == ({"c1": "1", "t1": "1"} if closed else {})
+
+
+def test_an_order_that_brevo_refuses_ends_its_cart_all_the_same(desk: Desk) -> None:
+    desk.refuse = {"1"}
+    desk.deliver(order("1", created_at=NOON, updated_at=NOON, cart_token="c1"))
+    assert desk.store.account("acme").source_states("shop", "carts", ["c1"])
