@@ -8,16 +8,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tajo_pipelines.cli.documents import ERASE, Document, UsageError
+from tajo_pipelines.cli.documents import ERASE, Document, UsageError, error_document
 from tajo_pipelines.cli.edge import Outcome, Session, command
 from tajo_pipelines.cli.missing_secrets import on_terminal
 from tajo_pipelines.model.erasure import Receipt
+from tajo_pipelines.model.errors import TajoError
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.settings import Settings
 from tajo_pipelines.settings.objects import Account
 from tajo_pipelines.store.facade import Store
 from tajo_pipelines.sync.erasing_by_hand import erase_by_hand
 from tajo_pipelines.sync.identification import Asked
+
+PARTLY = 5
+"""Exit code where Brevo keeps the contact."""
 
 _FEW = 100
 
@@ -55,7 +59,9 @@ def erase(
     receipt, notices = erase_by_hand(session.workspace(settings), account, asked.traces())
     session.warnings += notices
     session.body |= {"erased": True, "total": 1, "receipts": [receipt_document(receipt)]}
-    return Outcome(lambda screen: _show_one(screen, session.body["receipts"][0]))
+    stays = [left for left in session.body["receipts"][0]["left"] if left["what"] == "contacts"]
+    error = error_document(TajoError(stays[0]["why"], code="contact_stays", where="brevo")) if stays else None
+    return Outcome(lambda screen: _show_one(screen, session.body["receipts"][0]), PARTLY if stays else 0, error)
 
 
 def _asked(settings: Settings, connection: str | None, asked: Asked) -> Asked:

@@ -44,6 +44,16 @@ def test_a_person_is_erased_by_hand_and_the_receipt_names_nobody(known: str, twi
     assert "quillfeather" not in tajo("erase", known, "--yes").out.lower()
 
 
+def test_a_contact_that_brevo_keeps_is_no_success(known: str, twin: TwinProcess, tajo: Tajo) -> None:
+    twin.faults({"target": "brevo", "method": "DELETE", "path": "/contacts/", "status": 405, "times": 1})
+    document = tajo("erase", known, "--yes", "--json").document
+    assert document["exit_code"] == 5
+    assert document["error"]["code"] == "contact_stays"
+    assert {left["what"] for left in document["receipts"][0]["left"]} == {"contacts", "events"}
+    assert tajo("erase", known, "--yes", "--json").document["exit_code"] == 0
+    assert known.lower() not in emails(twin)
+
+
 def test_without_the_key_nobody_is_erased_and_the_way_to_make_it_is_named(
     known: str, twin: TwinProcess, tajo: Tajo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
