@@ -7,10 +7,15 @@ The sums count where both forms tell them in the same currency.
 
 from __future__ import annotations
 
-from tajo_pipelines.model.cart import Cart, CartLine
+from tajo_pipelines.model.cart import Cart
 from tajo_pipelines.model.digest import digest
 
 _PARTS = 3
+
+
+def goods_of(cart: Cart) -> str:
+    """A digest of what is in a cart, the same on every path."""
+    return digest(sorted([line.variant_id or line.product_id or line.title, str(line.quantity)] for line in cart.lines))
 
 
 def content_of(cart: Cart, *, sums: bool) -> str:
@@ -20,7 +25,7 @@ def content_of(cart: Cart, *, sums: bool) -> str:
         cart: The form.
         sums: Whether it tells what would be paid. Of an empty cart nothing would be, whatever it says.
     """
-    goods = digest(sorted(_good(line) for line in cart.lines))
+    goods = goods_of(cart)
     if not sums or not cart.lines:
         return f"{goods}:{cart.currency}:"
     paid = [format(cart.total.normalize(), "f"), *sorted(cart.coupons)]
@@ -43,7 +48,3 @@ def is_told(given: str, content: str) -> bool:
 def kept(given: str, content: str) -> str:
     """What has been told once a form that says the same has come: its sums, unless it has none."""
     return content if content.split(":")[2] else given
-
-
-def _good(line: CartLine) -> list[str]:
-    return [line.variant_id or line.product_id or line.title, str(line.quantity)]

@@ -28,7 +28,7 @@ from tajo_pipelines.model.record import Record
 from tajo_pipelines.model.report import StreamReport
 from tajo_pipelines.model.window import format_time
 from tajo_pipelines.sdk.connector import Deleted
-from tajo_pipelines.sync.cart_content import content_of, is_told, kept
+from tajo_pipelines.sync.cart_content import content_of, goods_of, is_told, kept
 from tajo_pipelines.sync.cart_memory import TOUCHED_AFTERWARDS, CartMemory, close_carts
 from tajo_pipelines.sync.contacts import ContactMapper, NoIdentifier, Origin
 from tajo_pipelines.sync.event_properties import cart_properties
@@ -268,7 +268,7 @@ class CartDelivery:
     def _settled(self, item: _Wanted, was_known: bool) -> SourceEntry:
         entry = _entry(self.connection, item.origin.key, item.form, item.owner.email or item.owner.phone)
         if was_known and item.given is not None and item.given.source_time == item.cart.updated_at:
-            # Another form of the same moment was told: what this one says is news once it comes with a newer time.
+            # It was told before another form of the same second was, and comes again: that one is the newer.
             return msgspec.structs.replace(entry, hash=item.given.hash)
         return entry
 
@@ -295,7 +295,8 @@ def cart_event(cart: Cart, owner: ContactChange, *, seen: bool) -> Event:
     """
     name = "cart_updated" if cart.lines else "cart_deleted"
     told = Told(owner.connection, owner.email, owner.phone, seen=seen)
-    cause = f"{name}:{format_time(cart.updated_at)}"
+    # Times of a checkout are whole seconds: what was in it tells apart what happened within one.
+    cause = f"{name}:{format_time(cart.updated_at)}:{goods_of(cart)}"
     return make_event(name, told, cart.id, cause, cart.updated_at, cart_properties(cart))
 
 
