@@ -49,6 +49,12 @@ class Receiver:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
+    def stop(self) -> None:
+        """End it as a person would; once it has ended, nothing happens."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.communicate(timeout=60)
+
 
 def start_receiver(project: Path, *, port: int = 0, more: Mapping[str, str] | None = None) -> Receiver:
     """Start one and wait until it answers.
@@ -94,8 +100,7 @@ def running_receiver(project: Path, more: Mapping[str, str] | None = None) -> It
     try:
         yield receiver
     finally:
-        receiver.process.send_signal(signal.SIGTERM)
-        receiver.process.communicate(timeout=60)
+        receiver.stop()
 
 
 def command(project: Path, *line: str, more: Mapping[str, str] | None = None) -> dict[str, Any]:
