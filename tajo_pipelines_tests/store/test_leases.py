@@ -69,8 +69,8 @@ def test_threads_of_one_process_exclude_each_other(store: Store) -> None:
 
 
 def test_a_lease_outlives_its_term_by_its_heartbeat(store: Store) -> None:
-    with store.leases.hold("a", "first", seconds=0.3) as lease:
-        time.sleep(0.7)
+    with store.leases.hold("a", "first", seconds=1.5) as lease:
+        time.sleep(2.5)
         assert not lease.lost
         with pytest.raises(LeaseTaken), store.leases.hold("a", "second"):
             pytest.fail("held twice")
