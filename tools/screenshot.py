@@ -104,6 +104,18 @@ PICTURES = (
     ),
 )
 
+REALTIME = (
+    Picture("ui-realtime", "/locations/tajo/sensors/shopify_inbox", ("1 run requested", "Running"), 1140),
+    Picture(
+        "ui-realtime-run",
+        "/assets/brevo/shopify/customers?view=events",
+        ("what became of them", "deliveries", "lag p50 (s)"),
+        860,
+        scroll_to="calls, which",
+    ),
+)
+"""Taken where a webhook's run is the last one (`--only ui-realtime`), such as after `make demo LIVE=1`."""
+
 
 @contextmanager
 def chromium() -> Iterator[Chrome]:
@@ -183,7 +195,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="of these pictures; repeatable")
     arguments = parser.parse_args()
     with chromium() as browser:
-        for picture in PICTURES:
+        for picture in (*PICTURES, *REALTIME) if arguments.only else PICTURES:
             if not arguments.only or picture.name in arguments.only:
                 print(take(browser, arguments.ui, picture, arguments.folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,18 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tajo_pipelines.twin.clock import TwinClock
 from tajo_pipelines.twin.half import TwinOptions
 from tajo_pipelines.twin.server import running_twin
 from tajo_pipelines_tests.e2e.dagster_dev import DagsterDev, Run, running_dagster, until
-from tajo_pipelines_tests.e2e.project import FACTOR, Project
+from tajo_pipelines_tests.e2e.project import FACTOR, REPOSITORY, Project
 from tajo_pipelines_tests.e2e.receiving import Receiver, command, running_receiver, subscribe
 
 NEVER = '    schedule: "0 0 29 2 *"'
 SENSOR = "shopify_inbox"
 BY_SENSOR = [{"key": "dagster/sensor_name", "value": SENSOR}]
 CUSTOMERS = "brevo/shopify/customers"
-READS = ("customers", "orders", "products", "abandonedCheckouts", "Customers", "Orders")
 
 TICKS = """
 query Ticks($selector: InstigationSelector!) {
@@ -99,6 +101,30 @@ def test_a_webhook_is_a_run_of_the_sensor_and_a_contact_at_brevo(tmp_path: Path)
         kept_and_done(world.project.folder, customer)
         ticks_without_an_error(world.dev)
         assert 'tajo_webhooks_received_total{connection="shopify"} 1.0' in world.receiver.metrics()
+
+
+@pytest.mark.browser
+def test_a_person_sees_ticks_runs_and_lags(tmp_path: Path) -> None:
+    tool = runpy.run_path(str(REPOSITORY / "tools" / "screenshot.py"))
+    with live(tmp_path) as world, tool["chromium"]() as browser:
+        customer, email = somebody(world.project)
+        for name in ("Once", "Twice", "Thrice"):
+            began = time.time()
+            world.rename(customer, name)
+            world.at_brevo(email, name, 60)
+            run = world.run(began)
+        ticks, events = tool["REALTIME"]
+        said = tool["see"](browser, world.dev.url, ticks)
+        assert run.id[:8] in said, "the tick leads to its run"
+        assert "one run a connection" in said
+        said = tool["see"](browser, world.dev.url, events)
+        assert said.splitlines().count("deliveries") >= 1
+        said = tool["open_page"](browser, f"{world.dev.url}/runs/{run.id}", ("Success", "RUN_SUCCESS"))
+        assert f"Launched by \n{SENSOR}" in said
+        for picture in tool["REALTIME"]:
+            taken = tool["take"](browser, world.dev.url, picture, tmp_path / "new")
+            for file in (taken, REPOSITORY / "docs" / "images" / taken.name):
+                assert 20_000 < file.stat().st_size < 200_000, file
 
 
 def the_shop_was_asked_for_that_record_alone(project: Project, since: int) -> None:
