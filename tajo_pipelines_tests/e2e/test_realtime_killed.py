@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from contextlib import ExitStack
@@ -132,16 +133,10 @@ class ShopDay:
         return self.project.twin.change("shopify", op, **arguments)
 
 
-@pytest.mark.parametrize(
-    ("deliveries", "pace", "every"),
-    [
-        pytest.param(1_000, 20.0, 4.0, id="1,000"),
-        pytest.param(20_000, 40.0, 12.0, id="20,000", marks=pytest.mark.soak),
-    ],
-)
-def test_killed_again_and_again_the_account_ends_as_the_shop(
-    tmp_path: Path, deliveries: int, pace: float, every: float
-) -> None:
+@pytest.mark.soak
+def test_killed_again_and_again_the_account_ends_as_the_shop(tmp_path: Path) -> None:
+    deliveries = int(os.environ.get("TAJO_SOAK_DELIVERIES", "1000"))
+    pace, every = (20.0, 4.0) if deliveries < 5_000 else (40.0, 12.0)
     dice = random.Random(f"killed {deliveries}")
     with ExitStack() as stack:
         options = TwinOptions(customers=20, tier="unlimited")
