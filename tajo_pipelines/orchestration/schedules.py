@@ -35,9 +35,7 @@ def connection_job(connection: Connection, streams: Sequence[str]) -> Job:
     )
 
 
-def connection_schedule(
-    connection: Connection, streams: Sequence[str], job: Job
-) -> dg.ScheduleDefinition:
+def connection_schedule(connection: Connection, streams: Sequence[str], job: Job) -> dg.ScheduleDefinition:
     """The schedule that runs the streams that are due, but for those whose changes webhooks alone bring."""
     crons = {name: connection.streams[name].schedule for name in streams}
 

@@ -34,9 +34,7 @@ _IN_PROGRESS = [
 ]
 
 
-def inbox_sensor(
-    connector: str, connections: Sequence[Connection], jobs: Sequence[Job]
-) -> dg.SensorDefinition:
+def inbox_sensor(connector: str, connections: Sequence[Connection], jobs: Sequence[Job]) -> dg.SensorDefinition:
     """The sensor of one connector's connections.
 
     Args:

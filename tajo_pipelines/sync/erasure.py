@@ -173,6 +173,7 @@ class Eraser:
 
     def _landing(self, work: Work) -> None:
         """Write the landed files that hold the person anew."""
+
         def told(rows: int) -> None:
             work.count({"landing: files": 1, "landing: records": rows})
             self._note(work)

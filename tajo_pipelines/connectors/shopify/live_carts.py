@@ -1,4 +1,4 @@
-"""Carts that webhooks carry -> canonical ones: bodies of ``checkouts/*`` and ``carts/*``. No query brings them so early.
+"""Carts that webhooks carry -> canonical ones: bodies of ``checkouts/*`` and ``carts/*``, before any query has them.
 
 Both are REST's (https://shopify.dev/docs/api/webhooks/latest, sample payloads, read 2026-11-25), and unlike each other.
 A checkout says whose it is, and its amounts are in the currency that the buyer sees: ``currency`` is the shop's all the
