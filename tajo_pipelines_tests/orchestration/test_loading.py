@@ -71,9 +71,7 @@ def test_loading_needs_neither_pandas_nor_pyarrow(define: Define, folder: Path) 
     assert (loaded.returncode, loaded.stdout.strip()) == (0, "[]"), loaded.stderr
 
 
-def test_ten_connections_of_four_streams_load_at_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ten_connections_of_four_streams_load_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("customers", "orders", "products", "carts")
     streams = tuple(StreamSpec(name=name, incremental=True, deletes=False, realtime=False) for name in names)
     manifest = registry.manifest("shopify").model_copy(update={"streams": streams})
