@@ -55,6 +55,13 @@ class Live:
         until(look, seconds, lambda: f"{name} isn't at Brevo\n{self.dev.said()}")
         return time.monotonic() - began
 
+    def renamed(self, customer: int, email: str, name: str) -> Run:
+        """Change a customer and wait for Brevo: the run that brought it there."""
+        began = time.time()
+        self.rename(customer, name)
+        self.at_brevo(email, name, 60)
+        return self.run(began)
+
     def run(self, ended_after: float) -> Run:
         """The newest run of the sensor, once it has ended."""
         return self.dev.finished(60, tags=BY_SENSOR, createdAfter=ended_after)
@@ -87,10 +94,8 @@ def somebody(project: Project) -> tuple[int, str]:
 def test_a_webhook_is_a_run_of_the_sensor_and_a_contact_at_brevo(tmp_path: Path) -> None:
     with live(tmp_path) as world:
         customer, email = somebody(world.project)
-        call, began = world.project.last_call(), time.time()
-        world.rename(customer, "Webhook")
-        world.at_brevo(email, "Webhook", 60)
-        run = world.run(began)
+        call = world.project.last_call()
+        run = world.renamed(customer, email, "Webhook")
         assert run.status == "SUCCESS", world.dev.said()
         assert run.tags["dagster/sensor_name"] == SENSOR
         assert run.tags["tajo/trigger"] == "webhook"
@@ -108,11 +113,8 @@ def test_a_person_sees_ticks_runs_and_lags(tmp_path: Path) -> None:
     tool = runpy.run_path(str(REPOSITORY / "tools" / "screenshot.py"))
     with live(tmp_path) as world, tool["chromium"]() as browser:
         customer, email = somebody(world.project)
-        for name in ("Once", "Twice", "Thrice"):
-            began = time.time()
-            world.rename(customer, name)
-            world.at_brevo(email, name, 60)
-            run = world.run(began)
+        runs = [world.renamed(customer, email, name) for name in ("Once", "Twice", "Thrice")]
+        run = runs[-1]
         ticks, events = tool["REALTIME"]
         said = tool["see"](browser, world.dev.url, ticks)
         assert run.id[:8] in said, "the tick leads to its run"
