@@ -91,6 +91,7 @@ def comes_to_the_same(open_shop: Open, how: str) -> None:
     assert outcome(disturbed.project) == outcome(calm.project)
 
 
+@pytest.mark.soak
 def test_a_backfill_of_the_ui_killed_at_day_20_asks_for_the_rest_alone(open_shop: Open) -> None:
     comes_to_the_same(open_shop, "run from failure")
 

@@ -18,7 +18,7 @@ from tajo_pipelines_tests.mapping.strategies import customers, raws, rules
 _DEFAULTS = {"text": "x", "float": 7, "date": "2026-01-31", "boolean": True, "multiple-choice": ["a", "b"]}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rules(), customers, raws, st.data())
 def test_the_explanation_and_what_is_sent_never_disagree(
     drawn: list[FieldRule], customer: Customer, raw: dict[str, Any], data: st.DataObject

@@ -30,7 +30,7 @@ def _has_type(value: AttributeValue, kind: str) -> bool:
     return isinstance(value, list) and value != [] and "" not in value
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rules(), customers, raws)
 def test_whatever_a_record_holds_is_mapped_typed_or_named(
     drawn: list[FieldRule], customer: Customer, raw: dict[str, Any]
@@ -70,7 +70,7 @@ def test_the_order_of_rules_changes_nothing(
     assert (one.types, one.identity, one.lineage) == (other.types, other.identity, other.lineage)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["a", "a.b", "a.b.c", "b.a"]), raws)
 def test_the_fast_path_of_plain_fields_equals_the_library(expression: str, raw: dict[str, Any]) -> None:
     found = compile_expression(expression)(raw)

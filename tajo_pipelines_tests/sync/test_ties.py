@@ -61,7 +61,7 @@ STEPS = st.lists(st.sampled_from(["change", "change later", "told late", "run", 
 LAST = st.permutations(["run", "deliver"])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(steps=["read", "change"], last=["run", "deliver"])
 @example(steps=["change", "read", "run", "change"], last=["run", "deliver"])
 @given(steps=STEPS, last=LAST)
