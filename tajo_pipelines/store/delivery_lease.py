@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, and_, literal_column, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, and_, literal_column, or_, select, update
 
 from tajo_pipelines.model.errors import RetryableError
 from tajo_pipelines.store.appending import DeliveryState
@@ -52,13 +52,19 @@ class DeliveryLease:
             now = server_time(writing)
             ours = and_(deliveries.c.connection == connection, deliveries.c.stream == stream, due(now))
             oldest = select(deliveries.c.id).where(ours).order_by(deliveries.c.id).limit(limit)
-            rows = self._mark(writing, oldest.where(deliveries.c.attempts < SUSPECT), now)
-            if not rows:
+            marked = self._mark(writing, oldest.where(deliveries.c.attempts < SUSPECT), now)
+            if not marked:
                 # One that kills its run comes after all that don't.
                 least = select(deliveries.c.id).where(ours).order_by(deliveries.c.attempts, deliveries.c.id).limit(1)
-                rows = self._mark(writing, least, now)
-        taken = [Leased(kept_delivery(row), row.body) for row in rows]
-        self.deliveries = tuple(sorted(taken, key=lambda item: item.delivery.id))
+                marked = self._mark(writing, least, now)
+        if marked:
+            self.deliveries = self._read()
+
+    def _read(self) -> tuple[Leased, ...]:
+        """What is ours now, bodies and all: read once the receiver may write again."""
+        chosen = select(*SHOWN, deliveries.c.body).where(self._ours()).order_by(deliveries.c.id)
+        with self._database.reading() as reading:
+            return tuple(Leased(kept_delivery(row), row.body) for row in reading.execute(chosen))
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
@@ -139,7 +145,7 @@ class DeliveryLease:
     def _ours(self) -> ColumnElement[bool]:
         return and_(leased(), deliveries.c.lease == self._token)
 
-    def _mark(self, connection: Connection, ids: Select[tuple[int]], now: datetime) -> Sequence[Row[Any]]:
+    def _mark(self, connection: Connection, ids: Select[tuple[int]], now: datetime) -> int:
         if connection.dialect.name == "postgresql":
             ids = ids.with_for_update(skip_locked=True)
         return connection.execute(
@@ -151,8 +157,7 @@ class DeliveryLease:
                 lease_until=now + timedelta(seconds=self._seconds),
                 attempts=deliveries.c.attempts + 1,
             )
-            .returning(*SHOWN, deliveries.c.body)
-        ).all()
+        ).rowcount
 
 
 def due(now: datetime) -> ColumnElement[bool]:

@@ -71,8 +71,8 @@ class Inbox:
             seconds: Its term, unless renewed.
         """
         held = DeliveryLease(self._database, seconds)
-        held.take(connection, stream, limit)
         try:
+            held.take(connection, stream, limit)
             yield held
         finally:
             held.give_back()
