@@ -49,6 +49,7 @@ test: lint
 bench: $(DEV)
 	$(BIN)/python -m tajo_pipelines_tests.bench.full_sync --out docs/bench.md
 	$(BIN)/python -m tajo_pipelines_tests.bench.receiver --out docs/bench.md
+	$(BIN)/python -m tajo_pipelines_tests.bench.realtime --out docs/bench.md
 
 $(CORE): pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing into $(VENV), which takes about a minute."
