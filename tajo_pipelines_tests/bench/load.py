@@ -61,7 +61,7 @@ class _Sender(asyncio.Protocol):
         self._run.answered(self, now)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._run.lost()
+        self._run.lost(self)
 
 
 class _Run:
@@ -114,8 +114,11 @@ class _Run:
         if request:
             sender.send(request, now)
 
-    def lost(self) -> None:
-        if self._left:
+    def lost(self, sender: _Sender) -> None:
+        if self._rate is not None and sender in self.idle:
+            # One that nothing was asked of for long: the receiver's right.
+            self.idle.remove(sender)
+        elif self._left:
             self.load.others.append(b"connection lost")
             self.done.set()
 
