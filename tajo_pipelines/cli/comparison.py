@@ -168,7 +168,7 @@ def _events(state: State) -> list[Row]:
             told[event["event_name"]].add(str(event["event_properties"]["id"]))
     # What an order came of is no cart any more, whether Brevo had been told of it or not.
     store = state["shopify"]["store"]
-    told["cart_updated"] -= set(store["ordered"])
+    told["cart_updated"] -= {f"cart:{number}" for number in store["ordered"]}
     happened = facts["events"] | {"cart_updated": facts["events"]["cart_updated"] + store["filled"]}
     left_out = {"recovered": "recovered", "old": "older", "no_customer": "of nobody", "no_identifier": "unreachable"}
     others = [
