@@ -234,11 +234,13 @@ class Meanwhile:
 
     Attributes:
         load: Its answers.
+        deliveries: All, with those that were sent until runs were at work.
         done: Deliveries that runs had settled when the load ended.
         drain: Seconds until all were.
     """
 
     load: Load
+    deliveries: int
     done: int
     drain: float
 
@@ -259,7 +261,7 @@ def meanwhile(seconds: float) -> Meanwhile:
         kept = here.store.inbox.counts()["done"] - before
     if load.others or kept != len(made):
         raise SystemExit(f"{len(load.others)} other answers ({load.others[:3]}), {kept} of {len(made)} settled")
-    return Meanwhile(load, done, drain)
+    return Meanwhile(load, len(made), done, drain)
 
 
 def _deliveries(count: int, people: list[int]) -> list[bytes]:
@@ -303,8 +305,8 @@ def section(path: SensorPath, mix: Mixed, busy: Meanwhile, load: float) -> str:
         f"none {mix.drain:.0f} s after the last change"
     )
     beside = (
-        f"{rate:,.0f} 2xx/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms; {busy.done:,} settled meanwhile, "
-        f"all {busy.drain:.0f} s later"
+        f"{rate:,.0f} 2xx/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms; of {busy.deliveries:,} since the first "
+        f"one {busy.done:,} settled by its end, all {busy.drain:.0f} s later"
     )
     return f"""## Webhooks to Brevo, by the sensor's runs
 
