@@ -49,8 +49,9 @@ PATIENCE = timedelta(seconds=60)
 
 LONGEST_WAIT = timedelta(hours=1)
 
-LONGEST = 120.0
-"""Seconds after which a run ends though deliveries still come: others want to write to the account too."""
+LONGEST = 30.0
+"""Seconds after which a stream's turn ends though deliveries still come: the next stream of the run, and others who want
+to write to the account, would wait for as long each."""
 
 GIVES_IN = 12
 """Failures in a row after which the fault is taken to be nobody's single delivery."""
