@@ -50,8 +50,8 @@ PATIENCE = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
 
 LONGEST = 30.0
-"""Seconds after which a stream's turn ends though deliveries still come: the next stream of the run, and others who want
-to write to the account, would wait for as long each."""
+"""Seconds after which a stream's turn ends though deliveries still come: the run's next stream, and others who want to
+write to the account, wait for as long."""
 
 GIVES_IN = 12
 """Failures in a row after which the fault is taken to be nobody's single delivery."""
