@@ -106,6 +106,7 @@ def demo(
         verdict = _sync(session)
         lost: list[Happening] = []
         if live and not verdict.exit_code:
+            _show_start(session, starts=running is None)
             with _beside(session.project, home, running) as around:
                 lost = _watch(session, twins, around, seconds)
         outcome = _compare(session, twins, left_before, verdict)
@@ -144,6 +145,15 @@ def _compare(session: Session, twins: Twins, left_before: int, verdict: Verdict)
     return Outcome(show, 1, _difference(rows))
 
 
+def _show_start(session: Session, *, starts: bool) -> None:
+    if session.as_json:
+        return
+    show_sync(session.screen, session.body["sync"], ui="make dev")
+    session.screen.print()
+    if starts:
+        session.screen.print("Starting a receiver of webhooks and Dagster, which takes 10 to 20 seconds.")
+
+
 @contextmanager
 def _beside(project: Path, home: Path, running: Twins | None) -> Iterator[Beside | None]:
     """Receiver and Dagster; those of ``make dev`` where its stand-ins run."""
@@ -164,16 +174,13 @@ def _watch(session: Session, twins: Twins, around: Beside | None, seconds: float
     elif subscribed(workspace, workspace.settings.connection(CONNECTION)) is None:
         message = "the stand-ins run already, and nobody asked this shop for webhooks"
         raise UsageError(message, where="--live", hint="stop them, or start all of it with make dev")
-    if not session.as_json:
-        show_sync(session.screen, session.body["sync"], ui="make dev")
-        session.screen.print()
     live = LiveDemo(CONNECTION, Changes(twins.shopify_url), workspace.store.inbox)
     try:
         with shown(session.screen, around, twins.shopify_url, quiet=session.as_json) as show:
             live.run(seconds, show)
     finally:
         session.body["live"] = live.document(around)
-    if not session.as_json:
+    if not session.as_json and not session.screen.is_terminal:
         session.screen.print(summary(live))
     return live.under_way
 
